@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from agent.desk import Desk
-from agent.editing import attempts, preparation, reviewing, scouting
+from agent.editing import attempts, reviewing, scouting
 from agent.editing.attempts import Attempt
 from agent.editing.preparation import UNPREPARED, Preparation
 from agent.editing.rounds import Draft, Round, choose_best
@@ -132,11 +132,8 @@ def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: De
         return scouting.begin_search(run_context, *args)
 
     # Only steps decide the further flow, so that a continued run repeats the same ones.
-    measure, measure_ahead = (
-        partial(environment.prepare_environment, opened, search if "editor" in roles else None)
-        for search in (scout, preparation.need_model)
-    )
-    prepared = Preparation(once, desk, measure, measure_ahead)
+    measure = partial(environment.prepare_environment, opened)
+    prepared = Preparation(once, desk, measure, scout if "editor" in roles else None)
 
     def judge(draft: Draft) -> Round:
         return validate.validate_draft(draft, run_context)

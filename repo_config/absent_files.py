@@ -1,4 +1,4 @@
-"""Name what a repository has and no checkout of ours contains: submodules, and files in Git LFS."""
+"""List what our checkouts of a repository lack: submodules, and files in Git LFS."""
 
 import pathspec
 
@@ -9,7 +9,7 @@ _POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def list_absent(files: ProjectFiles, tree: Tree) -> tuple[str, ...]:
-    """List them in words; of files in Git LFS, whose place a pointer takes, the number."""
+    """Describe the submodules, and the number of files in Git LFS, which are pointers here."""
     modules = (section.get("path", "") for section in files.ini(".gitmodules").values())
     attributes = (line.split() for line in files.text(".gitattributes").splitlines())
     patterns = [words[0] for words in attributes if "filter=lfs" in words[1:]]

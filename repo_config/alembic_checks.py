@@ -1,4 +1,4 @@
-"""Find how alembic is started in a project, by itself or by Flask-Migrate, and what it is asked."""
+"""Find the checks of alembic, and how it is started: directly or by Flask-Migrate."""
 
 import posixpath
 import shlex
@@ -11,14 +11,14 @@ from repo_config.schema import RepoConfig
 from repo_config.test_files import is_test
 
 UPGRADE, CHECK = "alembic upgrade", "alembic check"
-"""How the two checks begin; further ones of a repository are called as they are typed."""
+"""Names of the two checks of the first start; those of further starts are their command lines."""
 _FLASK = "FLASK_APP"
-#: What Flask finds an application by, in a module that it is given.
+#: Signs of an application that Flask finds in a module.
 _APPLICATIONS = ("Flask(", "create_app(", "make_app(")
 
 
 def list_checks(files: ProjectFiles, config: RepoConfig) -> Iterator[CheckCommand]:
-    """List the checks: whether migrations apply to an empty database, and end at the models."""
+    """Yield the checks: migrations apply to an empty database, and result in the models."""
     lines = list_lines(config.checks.alembic)
     starts = _find_starts(files, config) if lines == ("auto",) else lines
     for start in starts:
@@ -30,7 +30,7 @@ def list_checks(files: ProjectFiles, config: RepoConfig) -> Iterator[CheckComman
 
 
 def _find_starts(files: ProjectFiles, config: RepoConfig) -> Iterator[str]:
-    """Find the command lines that start alembic, behind which its own commands stand."""
+    """Yield the command lines that start alembic, without its own commands."""
     tool = table(files.pyproject, "tool", "alembic")
     settings = [path for path in files.find_named("alembic.ini") if not is_test(path)]
     if tool and "alembic.ini" not in settings:
@@ -39,7 +39,7 @@ def _find_starts(files: ProjectFiles, config: RepoConfig) -> Iterator[str]:
         folder = posixpath.dirname(path)
         scripts = files.ini(path).get("alembic", {}).get("script_location") or ""
         if scripts or (tool and not folder):
-            # A folder that is not said to be beside the file is one of where alembic starts.
+            # Without `%(here)s` the folder is relative to where alembic starts.
             is_of_root = folder and files.has_file(posixpath.normpath(f"{scripts}/env.py"))
             of_root = f"alembic -c {shlex.quote(path)}"
             yield of_root if is_of_root else _start_in(folder, "alembic")
@@ -48,7 +48,7 @@ def _find_starts(files: ProjectFiles, config: RepoConfig) -> Iterator[str]:
 
 
 def _find_flask(files: ProjectFiles, config: RepoConfig, migrations: str) -> Iterator[str]:
-    """Find how Flask-Migrate is started, whose settings lie in the folder of migrations."""
+    """Yield the command line that starts Flask-Migrate with a folder of migrations, if any."""
     root, name = posixpath.split(migrations)
     options = "" if name == "migrations" else f" -d {shlex.quote(name)}"
     if config.variables.get(_FLASK):

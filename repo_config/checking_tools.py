@@ -1,7 +1,7 @@
-"""Find the commands that check a project besides its tests: as configured, else as is usual.
+"""Find the commands that check a project besides its tests: configured ones, else detected ones.
 
-A known tool counts where a hook of pre-commit or a job of CI runs it, with the options of these, or
-where the project has settings for it. Its settings are the tool's own affair.
+A known tool is used if a hook of pre-commit or a job of CI runs it, with their options, or if the
+project has settings for it. The tool reads its settings itself.
 """
 
 import posixpath
@@ -22,15 +22,15 @@ from repo_config.located import escape_text
 from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 
-#: The tag that a commit had when `pre-commit autoupdate --freeze` wrote it.
+#: A commit with its tag, as `pre-commit autoupdate --freeze` writes them.
 _FROZEN = re.compile(r"\brev: *['\"]?(\w+)['\"]? +# frozen: *(\S+)")
-#: Settings that name targets of mypy: without any, its command has to name them.
+#: Settings with the targets of mypy; without them, its command has to name the targets.
 _TARGETS_OF_MYPY = frozenset({"files", "packages", "modules"})
 _NO_TARGETS = frozenset({"test", "tests", "testing", "docs", "doc", "examples", "build", "dist"})
 
 
 class Commands(NamedTuple):
-    """What was found, as in `detect.Project`."""
+    """The commands of a project, as in `detect.Project`."""
 
     types: tuple[CheckCommand, ...]
     lint: tuple[CheckCommand, ...]
@@ -49,13 +49,13 @@ class _Call(NamedTuple):
     words: tuple[str, ...] = ()
     """Options for the tool, besides files."""
     names_targets: bool = False
-    """Whether these say what it looks at; else pre-commit names files to it."""
+    """Whether these contain the targets; else pre-commit adds file names."""
     pins: tuple[str, ...] = ()
-    """The version of its tool and what is installed with it, as requirements."""
+    """Requirements of the tool's version and of its plugins."""
 
 
 def find_commands(files: ProjectFiles, config: RepoConfig, *, is_like_ci: bool = True) -> Commands:
-    """Find the commands, and in which versions hooks run their tools.
+    """Find the commands, and the versions of tools that are pinned.
 
     Args:
         is_like_ci: Whether tools run with the options that jobs of CI give them.
@@ -81,7 +81,7 @@ def find_commands(files: ProjectFiles, config: RepoConfig, *, is_like_ci: bool =
 
 
 def _list_required(files: ProjectFiles) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the tools whose settings refuse any other version than one, with its requirement."""
+    """Yield the tools whose settings require a version, each with its requirement."""
     for program, settings in (
         ("ruff", files.toml("ruff.toml") or files.toml(".ruff.toml")),
         ("ruff", table(files.pyproject, "tool", "ruff")),
@@ -92,7 +92,7 @@ def _list_required(files: ProjectFiles) -> Iterator[tuple[str, tuple[str, ...]]]
 
 
 def _read_hooks(files: ProjectFiles) -> Iterator[_Call]:
-    """Yield the hooks of known tools; none where the file cannot be read."""
+    """Yield the hooks of known tools; none if the file cannot be read."""
     place = files.hooks_place
     frozen = dict(_FROZEN.findall(place.text(HOOKS_FILE)))
     for repository, hook in files.hooks:
@@ -102,7 +102,7 @@ def _read_hooks(files: ProjectFiles) -> Iterator[_Call]:
             others = texts(hook.get("additional_dependencies"))
             yield _Call(
                 tool=tool,
-                # Its paths are those of the whole repository.
+                # Paths in its options are relative to the repository.
                 words=words if place is files else (),
                 names_targets=place is files and str(hook.get("pass_filenames")).lower() == "false",
                 pins=tuple(_pin(tool.program, frozen.get(revision, revision), others)),
@@ -110,7 +110,7 @@ def _read_hooks(files: ProjectFiles) -> Iterator[_Call]:
 
 
 def _read_hook(hook: Mapping[str, Any]) -> tuple[KnownTool | None, tuple[str, ...]]:
-    """Return the known tool that a hook runs, if it does, and what its entry and arguments say."""
+    """Return the known tool of a hook, or None, and the options in its entry and arguments."""
     args = tuple(texts(hook.get("args")))
     if "entry" in hook:
         call = command_lines.split_call(str(hook["entry"]))
@@ -121,7 +121,7 @@ def _read_hook(hook: Mapping[str, Any]) -> tuple[KnownTool | None, tuple[str, ..
 
 
 def _pin(program: str, tag: str, others: list[str]) -> Iterator[str]:
-    """Yield the requirements that a package index can meet; none where a tag names no version."""
+    """Yield the requirements that a package index can meet; none if the tag is no version."""
     with suppress(InvalidVersion):
         yield f"{program}=={Version(tag)}"
         for line in others:
@@ -133,20 +133,20 @@ def _pin(program: str, tag: str, others: list[str]) -> Iterator[str]:
 def _find_usual(
     files: ProjectFiles, hooks: list[_Call], *, is_like_ci: bool
 ) -> Iterator[CheckCommand]:
-    """Yield the commands of the tools that the project has: one for each call, or a plain one."""
-    # Paths in CI are those of the repository.
+    """Yield a command for each call of a tool; a plain one if the tool only has settings."""
+    # Paths in CI are relative to the repository.
     jobs = ci_jobs.list_jobs(files) if is_like_ci and files.is_repository else []
     of_ci: dict[str, dict[tuple[str, ...], None]] = {}
     for check, words in (command_lines.find_tool(call) for job in jobs for call in job.calls):
         of_ci.setdefault(check, {})[words] = None
-    found: set[str] = set()
+    listed: set[str] = set()
     for check, tool in TOOLS.items():
         used = [hook for hook in hooks if hook.tool is tool]
         used = used or [_Call(tool, words, names_targets=True) for words in of_ci.get(check, ())]
         if not used and any(_has_settings(files, place) for place in tool.settings):
             used = [_Call(tool)]
-        if used and not (check == "pyright" and "basedpyright" in found):
-            found.add(check)
+        if used and not (check == "pyright" and "basedpyright" in listed):
+            listed.add(check)
             yield from (_make_command(files, hook) for hook in used)
 
 
@@ -162,11 +162,11 @@ def _has_settings(files: ProjectFiles, place: str) -> bool:
 
 def _make_command(files: ProjectFiles, hook: _Call) -> CheckCommand:
     tool = hook.tool
-    # Some tools take none of their options twice; and what ours takes back is not said.
+    # Some tools accept no option twice, nor the opposite of one of ours.
     added = tool.options.split()
-    own = [word for word in hook.words if {word, f"--no-{word[2:]}"}.isdisjoint(added)]
+    options = [word for word in hook.words if {word, f"--no-{word[2:]}"}.isdisjoint(added)]
     targets = () if hook.names_targets else _choose_targets(files, tool)
-    words = (*own, *added, *targets)
+    words = (*options, *added, *targets)
     return CheckCommand(
         name=tool.check,
         line=escape_text(shlex.join((*tool.check.split(), *words))),
@@ -183,7 +183,7 @@ def _choose_targets(files: ProjectFiles, tool: KnownTool) -> Iterable[str]:
     sections += [files.ini(path).get("mypy", {}) for path in ("mypy.ini", ".mypy.ini", "setup.cfg")]
     if any(_TARGETS_OF_MYPY & section.keys() for section in sections):
         return ()
-    # The whole folder may have modules of equal names (conftest, setup), which mypy refuses.
+    # A target of the whole folder fails if modules have equal names (conftest, setup).
     packages = {posixpath.dirname(path) for path in files.find_named("__init__.py")}
     excluded = {name.strip("^/$") for part in sections for name in texts(part.get("exclude"))}
     tops = sorted(path for path in packages - _NO_TARGETS - excluded if path and "/" not in path)

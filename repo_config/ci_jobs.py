@@ -1,4 +1,4 @@
-"""Read what a repository's workflows on GitHub do for changes. Only their structure is read."""
+"""Read the jobs that a repository's GitHub workflows run for changes, by their structure alone."""
 
 import re
 import shlex
@@ -11,28 +11,28 @@ from repo_config.documents import as_list, as_map, table, texts
 from repo_config.project_files import ProjectFiles
 
 _FOLDER = ".github/workflows/"
-#: Levels of workflows that use others; more are refused by GitHub, and a circle has no end.
+#: Maximum levels of workflows that use others, as on GitHub; it also ends a cycle.
 _DEEPEST = 3
-#: Begins what GitHub puts in when a job runs.
+#: Start of an expression, which GitHub evaluates when a job runs.
 _OPEN = "${{"
 _OTHER_PYTHON = re.compile(r"(?:pypy|graalpy)[\w.-]*|3\.[0-9]+t")
-#: Their variables, as UV_SYSTEM_PYTHON, are about another machine.
+#: Variables of these, such as UV_SYSTEM_PYTHON, are about CI's machine.
 _INSTALLERS = frozenset({"pip", *lock_files.PYTHON})
 _SWITCHES = frozenset({"true", "false"})
-#: What a job asks that sums up others.
+#: Text of a job that only sums up other jobs.
 _OF_OTHERS = "toJSON(needs)"
-#: A condition, or a term of one, that holds for tags alone.
+#: A condition, or a term of one, that is true for tags alone.
 _FOR_TAGS = re.compile(r"startsWith\(github\.ref, *'refs/tags/.*'\)|github\.ref_type *== *'tag'")
 
 
 class CiJob(NamedTuple):
     name: str
     job: dict[str, Any]
-    """As it is written; its variables are also those of its workflow."""
+    """The job as written, with the variables of its workflow added."""
 
     @property
     def parts(self) -> list[dict[str, Any]]:
-        """The job itself, which may use a workflow, and its steps."""
+        """The job itself, which may use a workflow, then its steps."""
         return [*map(as_map, (self.job, *as_list(self.job.get("steps"))))]
 
     @property
@@ -42,32 +42,32 @@ class CiJob(NamedTuple):
 
     @property
     def actions(self) -> list[str]:
-        """Actions and workflows that it uses, without their versions."""
+        """Its actions and workflows, without their versions."""
         return [str(part["uses"]).partition("@")[0] for part in self.parts if part.get("uses")]
 
     @property
     def calls(self) -> list[tuple[str, ...]]:
-        """The plain calls of its scripts that start in the folder of the repository."""
+        """Plain calls of its scripts that start at the root of the repository."""
         scripts = (str(part.get("run", "")) for part in self.parts if not _find_folder(self, part))
         lines = (line for script in scripts for line in split_lines(script))
         return [call for line in lines if (call := read_call(line))]
 
     @property
     def suites(self) -> list[SuiteCommand]:
-        """Its calls of known runners of tests."""
+        """Its calls of known test runners."""
         suites = (command_lines.read_test_command(shlex.join(call)) for call in self.calls)
         return [suite for suite in suites if suite.runner != "command"]
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the job and its steps set to plain values; of several values the first."""
-        found = dict[str, str]()
+        """Variables of the job and its steps with plain values; of several values the first."""
+        variables = dict[str, str]()
         for part in self.parts:
             for name, value in as_map(part.get("env")).items():
                 is_plain = isinstance(value, str) and _OPEN not in value
                 if is_plain and name.partition("_")[0].lower() not in _INSTALLERS:
-                    found.setdefault(name, value)
-        return found
+                    variables.setdefault(name, value)
+        return variables
 
     @property
     def servers(self) -> list[str]:
@@ -90,7 +90,7 @@ class CiJob(NamedTuple):
 
     @property
     def choices(self) -> dict[str, list[str]]:
-        """Its axes without those of Python, titles, which only names show, and switches."""
+        """Its axes, without Python versions, switches, and titles that only appear in names."""
         about = {"name", "strategy", "steps"}
         used = str([part[key] for part in self.parts for key in part.keys() - about])
         named = {axis: values for axis, values in self.axes.items() if f"matrix.{axis}" in used}
@@ -102,9 +102,9 @@ class CiJob(NamedTuple):
 
     @property
     def pythons(self) -> list[str]:
-        """The versions that its matrix has, or that it gives to what sets up Python.
+        """Python versions of its matrix and of its actions.
 
-        Those of CPython as minor versions, others as they are written.
+        Minor versions of CPython; others as written.
         """
         inputs = [as_map(part.get("with")) for part in self.parts]
         values = [*self.axes.items(), *(item for pairs in inputs for item in pairs.items())]
@@ -116,7 +116,7 @@ class CiJob(NamedTuple):
 
 
 def list_jobs(files: ProjectFiles) -> list[CiJob]:
-    """List the jobs that run for pull requests; without any, those for pushes to branches."""
+    """List the jobs for pull requests; if there are none, those for pushes to branches."""
     events = {
         path: files.yaml(path).get("on")
         for path in sorted(files.paths)
@@ -128,37 +128,37 @@ def list_jobs(files: ProjectFiles) -> list[CiJob]:
 
 
 def list_testing_jobs(files: ProjectFiles) -> list[CiJob]:
-    """List the jobs that start tests by a known runner; those with servers, if none shows it."""
+    """List the jobs that call a known test runner; if there are none, those with servers."""
     jobs = list_jobs(files)
     return [job for job in jobs if job.suites] or [job for job in jobs if job.servers]
 
 
 def read_call(line: str) -> tuple[str, ...]:
-    """Read the inner call of a line; nothing where it is more than a call."""
+    """Return the inner call of a line; empty: the line is more than one call."""
     return command_lines.find_inner_call(command_lines.split_call(line))
 
 
 def read_image(image: str) -> tuple[str, str]:
-    """Return the name of an image without its folders, and its tag."""
+    """Return the name of an image, without its registry and folders, and its tag."""
     path, _, tag = image.partition(":")
     return path.rpartition("/")[2], tag
 
 
 def split_lines(script: str) -> list[str]:
-    """Split a script of a shell into its lines, without empty ones and comments."""
+    """Split a shell script into lines, without empty lines and comments."""
     lines = (line.strip() for line in script.replace("\\\n", " ").splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 
 def _find_folder(job: CiJob, part: dict[str, Any]) -> str:
-    own = table(job.job, "defaults", "run").get("working-directory")
-    return str(part.get("working-directory") or own or "").strip("./")
+    default = table(job.job, "defaults", "run").get("working-directory")
+    return str(part.get("working-directory") or default or "").strip("./")
 
 
 def _read_workflow(files: ProjectFiles, path: str, depth: int = 0) -> Iterator[CiJob]:
-    """Yield the jobs of a workflow, and of those in this repository that its jobs use.
+    """Yield the jobs of a workflow, and of the repository's workflows that its jobs use.
 
-    Jobs for tags, jobs that need one, and those that only sum up others are passed over.
+    Jobs for tags, jobs that need one, and jobs that only sum up others are left out.
     """
     workflow = files.yaml(path)
     jobs = {str(key): as_map(job) for key, job in table(workflow, "jobs").items()}

@@ -1,6 +1,6 @@
 """Find how CI sets up the tests: variables, Debian packages, options of the runner.
 
-Its servers join where tests connect to them.
+Servers are not read from CI: they are started when tests connect to them.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _PACKAGE: TypeAdapter[str] = TypeAdapter(SystemPackage)
 
 
 def find_values(jobs: list[CiJob], config: RepoConfig, project: Project) -> dict[str, Any]:
-    """Find the variables and options of jobs that a configuration has not; {}: none."""
+    """Return variables and options of jobs that a configuration lacks; {}: none."""
     env = dict[str, str]()
     for job in reversed(jobs):
         env |= job.variables
@@ -37,19 +37,19 @@ def find_values(jobs: list[CiJob], config: RepoConfig, project: Project) -> dict
 
 
 def _find_line(jobs: list[CiJob], project: Project) -> str:
-    """Find the one way in which jobs start the tests by the same runner, if it has options."""
+    """Return the command line of the tests if all jobs have the same, with options; else ""."""
     called = {suite for job in jobs for suite in job.suites}
-    own = project.suites[0] if project.suites else None
-    if not own or len(called) != 1:
+    first = project.suites[0] if project.suites else None
+    if not first or len(called) != 1:
         return ""
     [suite] = called
-    is_same = suite.runner == own.runner and suite.script in (None, own.script)
-    words = project.with_suite(own._replace(args=suite.args)).tests if is_same else ()
-    return "".join(words) if suite.args and not own.folder else ""
+    is_same = suite.runner == first.runner and suite.script in (None, first.script)
+    words = project.with_suite(first._replace(args=suite.args)).tests if is_same else ()
+    return "".join(words) if suite.args and not first.folder else ""
 
 
 def find_system_packages(files: ProjectFiles) -> tuple[str, ...]:
-    """Find the Debian packages that the jobs of CI install which start tests, if it shows."""
+    """Return the Debian packages of CI's test jobs; of all jobs if none calls a test runner."""
     jobs = ci_jobs.list_testing_jobs(files) or ci_jobs.list_jobs(files)
     named = (name for job in jobs for script in job.scripts for name in _list_packages(script))
     return tuple(name for name in dict.fromkeys(named) if _is_valid(_PACKAGE, name))
@@ -57,11 +57,11 @@ def find_system_packages(files: ProjectFiles) -> tuple[str, ...]:
 
 def _list_packages(script: str) -> Iterator[str]:
     for line in ci_jobs.split_lines(script):
-        # Often behind `apt-get update &&`; nothing else of a shell is read.
+        # `apt-get update &&` often comes first; no other shell syntax is read.
         for call in map(command_lines.split_call, line.partition(" #")[0].split("&&")):
             words = tuple(word for word in call if not word.startswith("-"))
             words = words[1:] if words[:1] == ("sudo",) else words
-            # With an option that has a value, which words are packages is not clear.
+            # With options that have values, packages cannot be told from values.
             is_plain = {"-t", "--target-release", "-o"}.isdisjoint(call)
             if words[:2] in (("apt-get", "install"), ("apt", "install")) and is_plain:
                 yield from words[2:]

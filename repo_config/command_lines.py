@@ -1,6 +1,6 @@
-"""Read the command lines of checks: which of them known tools are, and with which options.
+"""Parse the command lines of checks into known tools and their options.
 
-Whatever only a shell could read, and any other program, is compared by its exit code.
+Other programs, and lines that only a shell can parse, are compared by their exit codes.
 """
 
 import posixpath
@@ -15,18 +15,18 @@ from pydantic import BaseModel, ConfigDict
 from repo_config.known_tools import TOOLS
 from repo_config.records import replace
 
-#: Signs that a shell expands, unless quoted: variables, patterns, substitutions.
+#: Characters that a shell expands unless they are quoted.
 _OPEN = re.compile(r"[$`*\n]")
 _QUOTED = re.compile(r"'[^'\n]*'")
 _PYTHON = re.compile(r"python[0-9.]*|\$PY")
-#: A name before it is a variable of this one command.
+#: An environment variable before the command.
 _ASSIGNMENT = re.compile(r"\w+=")
-#: A command of tests that starts in a folder below that of the project.
+#: A test command in a folder below that of the project.
 _IN_FOLDER = re.compile(r"\s*cd\s+(?!/|\S*\.\.)([\w./-]+)\s*&&(.+)")
 _PYTESTS = frozenset({"pytest", "py.test"})
 _DJANGOS = frozenset({"django", "django-admin", "manage.py"})
 _LONGEST_NAME = 60
-#: Names of checks that are no command lines.
+#: Names of checks that are not command lines.
 TAKEN = frozenset({
     "tests", "django check", "makemigrations", "packages", "contract lint",
 })  # fmt: skip
@@ -36,15 +36,15 @@ class CheckCommand(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    """As the check is called."""
+    """Name of the check."""
     line: str
-    """What a person types in the folder of the project."""
+    """Command line for the folder of the project."""
     tool: str = ""
-    """The known tool whose findings are read; empty: its exit code counts."""
+    """Known tool with findings; empty: the exit code is compared."""
     words: tuple[str, ...] = ()
-    """Behind the name of that tool."""
+    """Words after the tool's name."""
     options: tuple[str, ...] = ()
-    """Further options of a hook of pre-commit."""
+    """Options of its pre-commit hook or CI call, which are among the words."""
 
     @property
     def checks_types(self) -> bool:
@@ -52,15 +52,15 @@ class CheckCommand(BaseModel):
 
 
 class SuiteCommand(NamedTuple):
-    """How a command line starts the tests."""
+    """A command that starts tests."""
 
     runner: str
-    """pytest, django, or command where nothing more is known of it."""
+    """pytest, django, or command: any other program."""
     script: str | None = None
-    """For Django's runner: what starts it, if it is a file."""
+    """Script that starts Django's runner; None: no script."""
     args: tuple[str, ...] = ()
     folder: str = ""
-    """Where it starts, below the folder of the project."""
+    """Folder in which it starts, below that of the project; "": the project's own."""
 
     @property
     def options(self) -> set[tuple[str, str]]:
@@ -68,13 +68,13 @@ class SuiteCommand(NamedTuple):
 
 
 def list_options(words: Sequence[str]) -> set[tuple[str, str]]:
-    """List options with the word behind each, which may be its value; "": another option."""
+    """List options, each with the next word, which may be its value; "": it is an option."""
     pairs = pairwise([*words, ""])
     return {(word, "" if after[:1] == "-" else after) for word, after in pairs if word[:1] == "-"}
 
 
 def split_call(line: str) -> tuple[str, ...]:
-    """Split a line that is a call of one program; nothing where it is more than that."""
+    """Split a line that calls one program into words; empty: it is more than one call."""
     reader = shlex.shlex(line, posix=True, punctuation_chars=True)
     reader.commenters = ""
     try:
@@ -88,7 +88,7 @@ def split_call(line: str) -> tuple[str, ...]:
 
 
 def find_inner_call(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the innermost call of others, as `poetry run coverage run -m` or `python -m`."""
+    """Return the call within others, such as `poetry run`, `coverage run -m` or `python -m`."""
     while words[1:2] == ("run",):
         words = tuple(dropwhile(lambda word: word.startswith("-") and word != "-m", words[2:]))
     if words and _PYTHON.fullmatch(words[0]):
@@ -97,7 +97,7 @@ def find_inner_call(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def find_tool(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """Return the known tool that a call is of, and the words behind its name; "" for any other."""
+    """Return the known tool of a call and the words after its name; "" for other programs."""
     if len(words) > 2 and _PYTHON.fullmatch(words[0]) and words[1] == "-m":
         words = words[2:]
     if not words:
@@ -108,10 +108,10 @@ def find_tool(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 
 
 def read_command(line: str, name: str = "") -> CheckCommand:
-    """Read the command line of a check other than the tests.
+    """Parse the command line of a check other than the tests.
 
     Args:
-        name: Of a check that has one of its own; else it is called as its tool, or as it is typed.
+        name: Configured name; without it, the check has the name of its tool, or of its line.
     """
     tool, words = find_tool(split_call(line))
     shown = " ".join(line.split())
@@ -122,31 +122,31 @@ def read_command(line: str, name: str = "") -> CheckCommand:
 
 
 def name_apart(commands: Iterable[CheckCommand], taken: set[str]) -> Iterator[CheckCommand]:
-    """Give each check a name of its own: the second of a tool is called as it is typed.
+    """Make names unique: the second check of a tool has its command line as its name.
 
     Args:
-        taken: The names before; those of these are added.
+        taken: Earlier names, to which the new ones are added.
     """
     for command in commands:
         name = " ".join(command.line.split()) if command.name in taken else command.name
-        # What is typed twice runs once.
+        # Equal lines run once.
         if name not in taken:
             taken.add(name)
             yield replace(command, name=name)
 
 
 def list_lines(value: str | tuple[str, ...]) -> tuple[str, ...]:
-    """List the lines of a key that takes one or several."""
+    """Return the lines of a key that accepts one or several."""
     return (value,) if isinstance(value, str) else value
 
 
 def read_suites(tests: str | tuple[str, ...]) -> tuple[SuiteCommand, ...]:
-    """Read `checks.tests`."""
+    """Parse `checks.tests`."""
     return tuple(map(read_test_command, list_lines(tests)))
 
 
 def read_test_command(line: str) -> SuiteCommand:
-    """Read the command line that starts the tests."""
+    """Parse a command line that starts tests."""
     if match := _IN_FOLDER.fullmatch(line):
         suite, folder = read_test_command(match[2]), posixpath.normpath(match[1])
         if suite.runner == "command" or folder == ".":

@@ -1,7 +1,7 @@
-"""Requirements that pip-compile or `uv pip compile` has written: locks, with their command. Pure.
+"""Requirements files that pip-compile or `uv pip compile` wrote, with their commands. Pure.
 
-The command is in the head of the file; where a project leaves the head out, a `.in` beside the
-file says what it is made of.
+The head of a file has its command. A file without a head is compiled from the `.in` file of the
+same name.
 """
 
 import posixpath
@@ -24,7 +24,7 @@ _CALL = re.compile(r"(?:\S*uv pip compile|(?:\S+ -m )?\S*(?:pip-compile|piptools
 _INCLUDES = re.compile(r"^(?:-[rc]|--requirement|--constraint)[ =]*(\S+)", re.MULTILINE)
 _OUTPUT = re.compile(r"-o|--output-file(?:=|\Z)")
 _BOUND = re.compile(r"-c|--constraints?")
-#: What both tools read where no file is named.
+#: Inputs of both tools if no file is named.
 _DEFAULTS = ("requirements.in", "setup.py", "pyproject.toml", "setup.cfg")
 
 
@@ -33,22 +33,22 @@ class CompiledFile(NamedTuple):
     tool: str
     """`uv` or `pip-compile`."""
     command: str
-    """As its head shows it; empty: it has no head."""
+    """Command in its head; empty: it has no head."""
     arguments: tuple[str, ...]
-    """Behind the command's name."""
+    """Words after the command's name."""
     folder: str
-    """In which the command runs."""
+    """Folder in which the command runs."""
     inputs: tuple[str, ...]
-    """Paths of what it compiles, then of what bounds it."""
+    """Paths of the files that it compiles, then of its constraints."""
 
 
 def find_stale(tree: Tree, changed: Collection[str]) -> list[CompiledFile]:
-    """List the compiled files of a tree for which something changed; included ones come first."""
+    """List the compiled files with changed inputs; files that others include come first."""
     compiled = {file.path: file for file in list_compiled(tree)}
     paths = frozenset(tree.paths())
 
     def reach(path: str) -> set[str]:
-        """List all files that have a say in a file, itself among them."""
+        """Return all files that influence a file, itself included."""
         reached, waiting = set[str](), [path]
         while waiting:
             path = waiting.pop()
@@ -64,7 +64,7 @@ def find_stale(tree: Tree, changed: Collection[str]) -> list[CompiledFile]:
 
 
 def list_compiled(tree: Tree) -> Iterator[CompiledFile]:
-    """Yield the compiled files of a tree whose command is known, and what it reads there."""
+    """Yield the compiled files of a tree that have a known command."""
     paths = frozenset(tree.paths())
     for path in sorted(paths):
         stem, ending = posixpath.splitext(path)
@@ -78,7 +78,7 @@ def list_compiled(tree: Tree) -> Iterator[CompiledFile]:
         tool, command = (head[1], head[2].strip()) if head else ("pip-compile", "")
         file = _read_command(path, tool, command, paths)
         if file is None and f"{stem}.in" in paths:
-            # A script of the project's own, or no head.
+            # The head names a script of the project, or there is no head.
             folder, name = posixpath.split(f"{stem}.in")
             options = ("--generate-hashes",) * ("--hash=" in text) + ("--no-header",) * (not head)
             arguments = (*options, "--output-file", posixpath.basename(path), name)
@@ -90,7 +90,7 @@ def list_compiled(tree: Tree) -> Iterator[CompiledFile]:
 def _read_command(
     path: str, tool: str, command: str, paths: AbstractSet[str]
 ) -> CompiledFile | None:
-    """Read a command of one of the tools; None: it is none, or what it reads is not here."""
+    """Parse a command of one of the tools; None: it is another one, or its inputs are absent."""
     call = _CALL.match(command)
     words = list[str]()
     with suppress(ValueError):
@@ -100,7 +100,7 @@ def _read_command(
     bounds = {value for option, value in pairwise(names) if _BOUND.fullmatch(option)}
     names_output = any(_OUTPUT.match(word) for word in words)
     sources = [name for name in names if name not in bounds]
-    # Where it ran is not said: beside its output, or at the root.
+    # The head lacks the folder: that of its output, or the root.
     folders = dict.fromkeys((posixpath.dirname(path), ""))
     for named in (sources, _DEFAULTS) if call else ():
         for folder in folders:
@@ -122,7 +122,7 @@ def _list_there(folder: str, names: Collection[str], paths: AbstractSet[str]) ->
 
 
 def _list_included(tree: Tree, path: str) -> list[str]:
-    """List the files that a list of requirements includes, or is bound by."""
+    """List the files that a requirements file includes, or uses as constraints."""
     if not path.endswith((".in", ".txt")):
         return []
     folder, text = posixpath.dirname(path), tree.read(path).decode("utf-8", "replace")

@@ -1,7 +1,7 @@
-"""List what a project declares as its dependencies.
+"""List the declared dependencies of a project.
 
-Enough to recognise frameworks and tools, and what a change declares anew. What is installed is
-decided elsewhere.
+This is enough to detect frameworks and tools, and dependencies that a change adds. The tools that
+install packages decide what is installed.
 """
 
 import posixpath
@@ -16,12 +16,12 @@ from packaging.utils import canonicalize_name
 from repo_config.documents import table, texts
 from repo_config.project_files import ProjectFiles
 
-#: What may follow a requirement in a file of them.
+#: Text after a requirement in a requirements file.
 _BEHIND = re.compile(r"\s(?:#|--hash=)|\\\Z")
 _EDITABLE = re.compile(r"\A(?:-e|--editable)[\s=]+")
 _EGG = re.compile(r"#egg=([\w.-]+)")
 _REMOTE = re.compile(r"(?:git|hg|svn|bzr)\+|(?:https?|ftp|ssh)://|git@", re.IGNORECASE)
-#: The name in a line that only older tools read, as `pytz>dev`.
+#: The name in a line of the older syntax, such as `pytz>dev`.
 _NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?=[\[<>=!~;@(]|\Z)")
 _ASIDE = frozenset(
     {"dev", "devel", "develop", "development", "test", "tests", "testing", "doc", "docs", "lint"}
@@ -33,26 +33,26 @@ _MOST_FILES = 40
 _LONGEST = 500
 
 LOCAL = "local"
-"""In place of bounds, of what is in the tree or next to it."""
+"""Version of a dependency in the tree or next to it."""
 
 
 class Dependency(NamedTuple):
     name: str
     """Normalised."""
     path: str
-    """The file that declares it."""
+    """File that declares it."""
     runtime: bool
-    """Whether the project itself needs it, not only its development."""
+    """Whether the project needs it at run time, not only for development."""
     version: str = ""
-    """The bounds, as the standard writes them, or `LOCAL`."""
+    """Version specifier (PEP 440), or `LOCAL`."""
     source: str = ""
-    """Address, where it does not come from the index."""
+    """Its address; empty: it comes from the index."""
     marker: str = ""
-    """Where it applies."""
+    """Environment marker (PEP 508)."""
 
 
 def list_declared(files: ProjectFiles) -> tuple[Dependency, ...]:
-    """All declared packages, in the order in which they were found."""
+    """List all declared packages, in the order of their declarations."""
     return tuple(
         dependency
         for path, runtime, lines in _list_requirements(files)
@@ -62,9 +62,9 @@ def list_declared(files: ProjectFiles) -> tuple[Dependency, ...]:
 
 
 def _list_requirements(files: ProjectFiles) -> Iterator[tuple[str, bool, Iterable[str]]]:
-    """Yield lists as they are written, each with its file and whether the project itself needs it.
+    """Yield lists of requirements: file, whether they are needed at run time, lines.
 
-    Tables, as Poetry and Pipenv have them, are written as lists; without bounds that cannot be.
+    Tables of Poetry and Pipenv are converted to lines, without bounds that PEP 508 cannot express.
     """
     for runtime, lines in _list_pyproject(files):
         yield "pyproject.toml", runtime, lines
@@ -101,32 +101,32 @@ def _list_pyproject(files: ProjectFiles) -> Iterator[tuple[bool, Iterable[str]]]
 
 
 def list_own_names(files: ProjectFiles) -> tuple[str, ...]:
-    """List the names of the project, normalised; empty where only its backend knows."""
-    found = (
+    """List the names of the project, normalised; empty if only its build backend knows them."""
+    names = (
         table(files.pyproject, "project").get("name"),
         table(files.pyproject, "tool", "poetry").get("name"),
         *files.setup_call.get("name", ())[:1],
         files.ini("setup.cfg").get("metadata", {}).get("name"),
     )
-    return tuple(canonicalize_name(str(name)) for name in found if name)
+    return tuple(canonicalize_name(str(name)) for name in names if name)
 
 
 def _list_requirement_files(files: ProjectFiles) -> list[str]:
-    """Requirements files at the root or one folder below, the shortest paths first."""
-    found = []
+    """List requirements files at the root or one folder below, those of the root first."""
+    paths = []
     for path in files.paths:
         if path.endswith((".txt", ".in")) and path.count("/") <= 1:
             folder, _, name = path.rpartition("/")
             if "requirements" in name.lower() or folder.lower() in ("requirements", "reqs"):
-                found.append(path)
-    return sorted(found, key=lambda path: (path.count("/"), path))[:_MOST_FILES]
+                paths.append(path)
+    return sorted(paths, key=lambda path: (path.count("/"), path))[:_MOST_FILES]
 
 
 # --- tables of Poetry and Pipenv ----------------------------------------------------------------
 
 
 def _write_all(entries: dict[str, Any]) -> Iterator[str]:
-    """Yield what a table asks for, as requirements; without bounds that these cannot express."""
+    """Yield the entries of a table as requirements."""
     for name, entry in entries.items():
         for bounds in entry if isinstance(entry, list) else [entry]:
             if name.lower() != "python":
@@ -135,9 +135,9 @@ def _write_all(entries: dict[str, Any]) -> Iterator[str]:
 
 def _write_requirement(name: str, asked: Any) -> str:
     if isinstance(asked, dict) and (place := asked.get("path", asked.get("file"))):
-        # Poetry would look for it on this machine.
+        # Poetry would read the file on this machine.
         return f"{name} @ file:{place}"
-    # It brings much; most repositories have no such table.
+    # Imported here, since it is large and most repositories have no such table.
     from poetry.core.factory import Factory
 
     with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -147,7 +147,7 @@ def _write_requirement(name: str, asked: Any) -> str:
 
 
 def parse_line(line: str, path: str, *, runtime: bool) -> Dependency | None:
-    """Parse a line of a list or a file; None where it names no package."""
+    """Parse a requirement; None: the line names no package."""
     text = _EDITABLE.sub("", _BEHIND.split(line.strip(), maxsplit=1)[0].strip())
     if _REMOTE.match(text):
         egg = _EGG.search(text)

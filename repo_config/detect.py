@@ -1,4 +1,4 @@
-"""Read from a repository's files what it does not say in its configuration. No code runs.
+"""Detect what a repository's configuration does not set, from its files. No code runs.
 
 Owns the order of precedence and the record of the result.
 """
@@ -33,25 +33,25 @@ __all__ = ["DjangoProject", "Project", "Tree", "detect_project"]
 
 
 class DjangoProject(BaseModel):
-    """How Django is started here."""
+    """How Django is started in a project."""
 
     model_config = ConfigDict(frozen=True)
 
     settings_module: str | None
-    """None where no settings module is to be found (a script may configure settings itself)."""
+    """None: no settings module was found; a script may configure settings itself."""
     manage: str | None
     """Path of manage.py."""
     python_path: tuple[str, ...]
-    """Folders that belong on sys.path, relative to the root; "" is the root."""
+    """Folders for sys.path, relative to the root; "" is the root."""
     is_configured_by_manage: bool = False
-    """Whether manage.py configures the settings itself, in place of a settings module."""
+    """Whether manage.py configures the settings itself, without a settings module."""
     tests_know_settings: bool = True
-    """Whether what runs the tests learns of the settings by itself: of its own configuration, a
-    conftest.py, a script or a configured variable. Otherwise it gets the module by a variable."""
+    """Whether the test runner knows the settings by its own configuration, a conftest.py, a script
+    or a configured variable. If not, DJANGO_SETTINGS_MODULE is set for it."""
 
     @property
     def missing(self) -> str:
-        """Why Django cannot be started, and the way out; empty where it can be."""
+        """Why Django cannot be started, and how to fix that; empty: it can be started."""
         if self.settings_module is not None or self.is_configured_by_manage:
             return ""
         return (
@@ -61,67 +61,66 @@ class DjangoProject(BaseModel):
 
 
 class Project(BaseModel):
-    """What a repository shows of itself; values of its configuration win over detected ones."""
+    """Facts of a repository; configured values take precedence over detected ones."""
 
     model_config = ConfigDict(frozen=True)
 
     framework: str
     """django, fastapi, flask or none."""
     python_version: str | None
-    """The configured or declared minor version: the lowest one supported, as in "3.9"; what
-    syntax and library rules are compared with. None when nothing is declared."""
+    """Lowest supported minor version, configured or declared, as in "3.9"; rules on syntax and
+    libraries apply to it. None: none is declared."""
     django: DjangoProject | None
     test_runner: str | None
-    """pytest, django, command where only the exit code of `checks.tests` is known; None when there
-    are no tests."""
+    """pytest, django, or command: of `checks.tests` only the exit code is known. None: there are no
+    tests."""
     test_script: str | None
-    """For Django's runner: the script that starts it. None where none was found."""
+    """Script that starts Django's runner. None: none was found."""
     test_args: tuple[str, ...] = ()
-    """For the runner, relative to where it starts."""
+    """Arguments of the runner, relative to its folder."""
     test_folder: str = ""
-    """Where it starts, below the root."""
+    """Folder in which it starts, below the root."""
     more_tests: tuple[SuiteCommand, ...] = ()
-    """The commands of the tests beyond the first, which the four above are of."""
+    """Further commands of the tests; the four fields above are of the first."""
     types: tuple[CheckCommand, ...] = ()
-    """The commands of type checkers."""
+    """Commands of type checkers."""
     lint: tuple[CheckCommand, ...] = ()
-    """Those of linters and formatters."""
+    """Commands of linters and formatters."""
     extra: tuple[CheckCommand, ...] = ()
-    """Further ones."""
+    """Further checks."""
     tool_pins: dict[str, tuple[str, ...]] = {}
-    """By tool: the requirements of its version that the project pins, and of its plugins."""
+    """By tool: requirements of its pinned version and of its plugins."""
     unrun: dict[str, tuple[str, ...]] = {}
-    """Checks that the repository has and none of its commands here runs, by what they are."""
+    """Checks of the repository that no command here runs, by kind."""
     index_hosts: dict[str, str] = {}
-    """Hosts of package indexes that files of the repository name, each with the file."""
+    """Hosts of package indexes in files of the repository, each with its file."""
     absent: tuple[str, ...] = ()
-    """Paths that no checkout of the repository has here: submodules, files in Git LFS."""
+    """Contents that our checkouts lack: submodules, files in Git LFS."""
     root: str = ""
-    """Folder of the project in the repository, which all its paths here begin with; "" is the
-    repository itself."""
+    """Folder of the project in the repository; all paths here begin with it. "": the repository."""
 
     @property
     def node_tools(self) -> set[str]:
-        """Those of its tools that Node.js runs."""
+        """Its tools that need Node.js."""
         return {"pyright", "basedpyright"} & {command.tool for command in self.commands}
 
     @property
     def commands(self) -> tuple[CheckCommand, ...]:
-        """All command lines but that of the tests."""
+        """All commands but those of the tests."""
         return (*self.lint, *self.types, *self.extra)
 
     @property
     def tests(self) -> tuple[str, ...]:
-        """The command lines of known tests, in the words of the configuration."""
+        """Command lines of the tests by known runners, as in a configuration."""
         return tuple(filter(None, map(self._write_tests, self.suites)))
 
     @property
     def suites(self) -> tuple[SuiteCommand, ...]:
-        """The commands of the tests; paths are those of the repository."""
+        """Commands of the tests; paths are relative to the repository."""
         if self.test_runner is None:
             return ()
-        own = self.test_runner, self.test_script, self.test_args, self.test_folder
-        return (SuiteCommand(*own), *self.more_tests)
+        first = self.test_runner, self.test_script, self.test_args, self.test_folder
+        return (SuiteCommand(*first), *self.more_tests)
 
     def with_suite(self, suite: SuiteCommand) -> Self:
         first = {f"test_{name}": value for name, value in suite._asdict().items()}
@@ -140,7 +139,7 @@ class Project(BaseModel):
 
 
 def detect_project(tree: Tree, config: RepoConfig) -> Project:
-    """Detect what the checks need to know; paths are those of the repository."""
+    """Detect the facts of a project; paths are relative to the repository."""
     files = ProjectFiles(tree, config.folder)
     whole = ProjectFiles(tree) if config.folder else files
     declared = dependencies.list_declared(files)
@@ -148,7 +147,11 @@ def detect_project(tree: Tree, config: RepoConfig) -> Project:
     if framework == "auto":
         framework = frameworks.detect_framework(files, declared)
     django = _detect_django(files, config) if framework == "django" else None
-    starts = suites.choose_suites(files, config, declared, _choose_runner(files, django))
+    script = suites.find_test_script(files) or (django.manage if django else None)
+    # A reusable app need not be a project that Django can start.
+    can_start = django is not None and bool(script or not django.missing)
+    of_django = SuiteCommand("django", script) if can_start else None
+    starts = suites.choose_suites(files, config, declared, of_django)
     if django and not config.variables.get(django_projects.VARIABLE):
         knows = all(django_projects.is_known_to_runner(files, *start[:2]) for start in starts)
         django = replace(django, tests_know_settings=knows)
@@ -164,23 +167,14 @@ def detect_project(tree: Tree, config: RepoConfig) -> Project:
     )
     if starts:
         project = replace(project.with_suite(starts[0]), more_tests=starts[1:])
-    own = unrun_checks.OwnChecks(
+    run_here = unrun_checks.OwnChecks(
         project.commands,
         project.tests or command_lines.list_lines(config.checks.tests),
         command_lines.list_options(files.pytest.words("addopts")),
         (*config.setup, *_list_migration_checks(project, config)),
     )
-    project = replace(project, unrun=unrun_checks.list_unrun(own, files, whole))
+    project = replace(project, unrun=unrun_checks.list_unrun(run_here, files, whole))
     return _move_up(project, config.folder)
-
-
-def _choose_runner(files: ProjectFiles, django: DjangoProject | None) -> SuiteCommand | None:
-    """Return how Django's runner is started, if this is a project that it can be started in."""
-    if django is None:
-        return None
-    script = suites.find_test_script(files) or django.manage
-    # A package may be for projects of Django, and be none.
-    return SuiteCommand("django", script) if script or not django.missing else None
 
 
 def _list_migration_checks(project: Project, config: RepoConfig) -> Iterator[str]:
@@ -194,7 +188,7 @@ def _list_migration_checks(project: Project, config: RepoConfig) -> Iterator[str
 
 
 def _move_up(project: Project, folder: str) -> Project:
-    """Give paths of the repository in place of those relative to a folder of it."""
+    """Make paths relative to the repository that are relative to a folder of it."""
 
     def move(path: str) -> str:
         return f"{folder}/{path}".strip("/")
@@ -216,9 +210,9 @@ def _move_up(project: Project, folder: str) -> Project:
 
 
 def _detect_django(files: ProjectFiles, config: RepoConfig) -> DjangoProject:
-    given = config.variables.get(django_projects.VARIABLE)
-    manage = config.django.manage or django_projects.find_manage(files, given)
-    module = given or django_projects.find_settings(files, manage)
+    configured = config.variables.get(django_projects.VARIABLE)
+    manage = config.django.manage or django_projects.find_manage(files, configured)
+    module = configured or django_projects.find_settings(files, manage)
     return DjangoProject(
         settings_module=module,
         manage=manage,

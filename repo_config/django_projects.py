@@ -1,4 +1,4 @@
-"""How Django is started in a project: settings module, manage.py, folders on sys.path."""
+"""Detect how Django is started in a project: settings module, manage.py, sys.path."""
 
 import ast
 import posixpath
@@ -18,25 +18,25 @@ _MOST_GUESSES = 20
 
 
 def find_manage_scripts(files: ProjectFiles) -> list[str]:
-    """List Django's manage.py files, nearest to the root first, those of examples last."""
+    """List Django's manage.py files, those nearest to the root first, those of examples last."""
     paths = files.find_named("manage.py")[:_MOST_GUESSES]
     starting = (path for path in paths if "django" in files.text(path).lower())
     return sorted((path for path in starting if _has_settings(files, path)), key=is_aside)
 
 
 def find_manage(files: ProjectFiles, settings: str | None) -> str | None:
-    """Find the script that starts the project; None where it is started otherwise."""
+    """Return the manage.py of the project; None: it is started in another way."""
     manage = next(iter(find_manage_scripts(files)), None)
     if manage is None:
         return None
-    # An example's manage.py says nothing about a project that is started otherwise.
+    # A project with settings elsewhere is not started by an example's manage.py.
     is_other = is_aside(manage) and (settings or find_settings(files, None))
     is_below = "/" in manage and _find_settings_beside_tests(files)
     return None if is_other or is_below else manage
 
 
 def _has_settings(files: ProjectFiles, path: str) -> bool:
-    """Whether a module of settings that a script names is there; not in a template or remains."""
+    """Whether the settings module that a script names exists, as it does not in a template."""
     named = [module.replace(".", "/") for _, module in _find_assigned(files.module(path))]
     ends = tuple(f"/{inner}{end}" for inner in named for end in (".py", "/__init__.py"))
     return not named or any(f"/{path}".endswith(ends) for path in files.paths)
@@ -50,35 +50,35 @@ def _find_conftests(files: ProjectFiles) -> list[str]:
 
 
 def find_settings(files: ProjectFiles, manage: str | None) -> str | None:
-    """Find the settings module that the project's own checks run with, where it can be known."""
+    """Return the settings module for tests and checks; None: it cannot be detected."""
     scripts = (manage, suites.find_test_script(files), *_find_conftests(files))
     return find_named_settings(files, *scripts)
 
 
 def find_named_settings(files: ProjectFiles, *scripts: str | None) -> str | None:
-    """Find the module that pytest's settings name, or one of these scripts, or the only one."""
+    """Return the settings module of pytest's settings, of a script, or the only one of tests."""
     named = (_find_in_script(files, path) for path in scripts)
-    found = _find_in_pytest(files.pytest) or next(filter(None, named), None)
-    return found or _find_settings_beside_tests(files)
+    module = _find_in_pytest(files.pytest) or next(filter(None, named), None)
+    return module or _find_settings_beside_tests(files)
 
 
 def _find_settings_beside_tests(files: ProjectFiles) -> str | None:
-    """Find the only settings of Django among the tests, where a package for Django has them."""
-    found = [
+    """Return the only settings module among the tests, as reusable apps have one; else None."""
+    paths = [
         path
         for path in filter(_BESIDE_TESTS.fullmatch, files.paths)
         if "INSTALLED_APPS" in files.text(path)
     ]
-    return found[0].removesuffix(".py").replace("/", ".") if len(found) == 1 else None
+    return paths[0].removesuffix(".py").replace("/", ".") if len(paths) == 1 else None
 
 
 def is_configuring(files: ProjectFiles, path: str | None) -> bool:
-    """Whether a script gives Django its settings itself, without any module."""
+    """Whether a script configures Django itself, without a settings module."""
     return path is not None and "settings.configure(" in files.text(path)
 
 
 def is_known_to_runner(files: ProjectFiles, runner: str, script: str | None) -> bool:
-    """Whether what runs the tests learns by itself which settings there are."""
+    """Whether the test runner knows the settings module without a variable."""
     if runner == "pytest":
         in_settings = _find_in_pytest(files.pytest) is not None
         return in_settings or any(_knows(files, path) for path in _find_conftests(files))
@@ -90,12 +90,12 @@ def _knows(files: ProjectFiles, path: str) -> bool:
 
 
 def _find_in_pytest(pytest: PytestSettings) -> str | None:
-    given = re.findall(r"--ds[= ](\S+)", " ".join(pytest.words("addopts")))
-    return next(filter(_MODULE.match, (*given, *pytest.words(VARIABLE))), None)
+    options = re.findall(r"--ds[= ](\S+)", " ".join(pytest.words("addopts")))
+    return next(filter(_MODULE.match, (*options, *pytest.words(VARIABLE))), None)
 
 
 def _find_in_script(files: ProjectFiles, path: str | None) -> str | None:
-    """Find the settings module that a Python file sets; one for tests where it names several."""
+    """Return the settings module that a Python file sets; of several one for tests."""
     if path is None or VARIABLE not in files.text(path):
         return None
     named = sorted(_find_assigned(files.module(path)))
@@ -104,7 +104,7 @@ def _find_in_script(files: ProjectFiles, path: str | None) -> str | None:
 
 
 def _find_assigned(module: ast.Module) -> Iterator[tuple[int, str]]:
-    """Yield line and value of each literal that is given to the environment variable."""
+    """Yield line and value of each literal that DJANGO_SETTINGS_MODULE is set to."""
     for node in ast.walk(module):
         match node:
             case (
@@ -121,8 +121,8 @@ def _find_assigned(module: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def find_python_path(files: ProjectFiles, manage: str | None) -> tuple[str, ...]:
-    """Return folders for sys.path in order, the root always among them."""
-    known = [] if manage is None else [manage.rpartition("/")[0]]
-    known += map(posixpath.normpath, files.pytest.words("pythonpath"))
-    inside = (folder for folder in known if not folder.startswith(("/", "..")))
+    """Return the folders for sys.path in order; "", the root, is one of them."""
+    folders = [] if manage is None else [manage.rpartition("/")[0]]
+    folders += map(posixpath.normpath, files.pytest.words("pythonpath"))
+    inside = (folder for folder in folders if not folder.startswith(("/", "..")))
     return tuple(dict.fromkeys("" if folder == "." else folder for folder in (*inside, "")))

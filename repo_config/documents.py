@@ -1,6 +1,6 @@
-"""Read TOML, YAML and INI that strangers wrote, within bounds. Nothing is constructed or run.
+"""Parse untrusted TOML, YAML and INI within bounds. No object is constructed, no code runs.
 
-Our own configuration is read by `located`, which takes less of YAML and knows the lines.
+Our own configuration is parsed by `located`, which accepts less of YAML and keeps line numbers.
 """
 
 import configparser
@@ -14,18 +14,18 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import Node
 
-#: Larger files are not read: no project needs them.
+#: Larger files are not read; no project needs them.
 MOST_CHARACTERS = 256 * 1024
-#: `tomllib` needs memory in the square of the parts of a dotted key.
+#: The memory of `tomllib` grows with the square of the parts of a dotted key.
 _MOST_DOTS = 250
-#: Without one of these, and without quotes before it, keys stand before the first `=` of a line.
+#: Lines in which keys may also follow the first `=`, or be quoted.
 _MORE_KEYS = re.compile(r"[{}]|\"\"\"|'''|\A[^=]*[\"']")
 
 Parsed = TypeVar("Parsed")
 
 
 class DocumentError(ValueError):
-    """A text is not of its format, or more than will be read."""
+    """A text is not valid in its format, or too large."""
 
     def __init__(self, message: str, line: int = 1, fix: str = "Fix this place") -> None:
         super().__init__(message, line, fix)
@@ -36,21 +36,21 @@ class DocumentError(ValueError):
 
 
 class WrittenFloat(float):
-    """A number that knows how it was written: `3.10` is no `3.1`."""
+    """A number that keeps its text: `3.10` is not `3.1`."""
 
     def __init__(self, written: str) -> None:
         self.written = written
 
 
 def require_size(size: int) -> None:
-    """Refuse, with DocumentError, more than will be read."""
+    """Raise DocumentError if a text is too large."""
     if size > MOST_CHARACTERS:
         message = f"the file is larger than {MOST_CHARACTERS // 1024} KiB"
         raise DocumentError(message, fix="Shorten it")
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Parse TOML; DocumentError has the line where the parser knows it."""
+    """Parse TOML. Raises DocumentError, with the line if the parser knows it."""
     require_size(len(text))
     lines = text.split("\n")
     for number, line in enumerate(lines, 1):
@@ -69,7 +69,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def parse_ini(text: str) -> dict[str, dict[str, str]]:
-    """Parse INI by section; keys keep their case. configparser.Error: it is none."""
+    """Parse INI by section; keys keep their case. Raises configparser.Error."""
     parser = configparser.RawConfigParser(
         strict=False, allow_no_value=True, default_section="\0none"
     )
@@ -81,17 +81,18 @@ def parse_ini(text: str) -> dict[str, dict[str, str]]:
     }
 
 
-@lru_cache(maxsize=256)  # To read one takes long, and several ask for each.
+@lru_cache(maxsize=256)  # Parsing is slow, and several modules read each file.
 def parse_yaml(text: str) -> Any:
-    """Parse YAML to mappings, lists and texts; numbers and truth values stay as written.
+    """Parse YAML to mappings, lists and texts; numbers and booleans stay texts.
 
-    Nobody may change what is returned. DocumentError: it is not YAML, or nested far too deep.
+    The result is cached, so it may not be changed. Raises DocumentError: invalid YAML, or nested
+    too deeply.
     """
     return _read_yaml(YAML(typ="base", pure=True).load, text)
 
 
 def compose_yaml(text: str) -> Node | None:
-    """Parse YAML to its nodes; None: it is empty. DocumentError as for `parse_yaml`."""
+    """Parse YAML to its nodes; None: it is empty. Raises DocumentError as `parse_yaml` does."""
     root: Node | None = _read_yaml(YAML(typ="safe", pure=True).compose, text)
     return root
 
@@ -112,23 +113,23 @@ def _read_yaml(read: Callable[[str], Parsed], text: str) -> Parsed:
 
 
 def as_map(value: Any) -> dict[str, Any]:
-    """Return a mapping; an empty one where something else is."""
+    """Return a mapping; an empty one for any other value."""
     return value if isinstance(value, dict) else {}
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return a list; an empty one where something else is."""
+    """Return a list; an empty one for any other value."""
     return value if isinstance(value, list) else []
 
 
 def table(data: object, *keys: str) -> dict[str, Any]:
-    """Return the table under these keys; an empty one where something else is."""
+    """Return the table at these keys; an empty one if there is none."""
     for key in keys:
         data = as_map(data).get(key)
     return as_map(data)
 
 
 def texts(value: object) -> list[str]:
-    """List the texts of a value that should be a text or a list of them."""
+    """List the texts of a value, which should be a text or a list of texts."""
     values = [value] if isinstance(value, str) else as_list(value)
     return [text for text in values if isinstance(text, str)]

@@ -1,8 +1,8 @@
-"""Parse Python that somebody else wrote, within bounds.
+"""Parse untrusted Python within bounds.
 
-`ast.parse` blocks the whole process while it works: it needs five hundred times the size of its
-input in memory, and takes longer than the square of the length of a dotted name. What is beyond
-the bounds counts as source that cannot be read.
+`ast.parse` blocks the whole process. It needs five hundred times the size of its input in memory,
+and its time grows faster than the square of the length of a dotted name. Source beyond the bounds
+counts as invalid.
 """
 
 import ast
@@ -14,19 +14,19 @@ from collections.abc import Iterator
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 MOST_BYTES = 1024**2
 _LONGEST_CHAIN = 200
-#: `ast.parse` keeps its depth in one place for all threads, and raises SystemError where another
-#: one parses meanwhile.
+#: `ast.parse` keeps its depth in one variable for all threads: it raises SystemError if another
+#: thread parses at the same time.
 _PARSING = threading.RLock()
-#: Begins with the dot, since those are soon found.
+#: Begins with the dot, which is found quickly.
 _CHAIN = re.compile(rf"\.[\s\\]*\w+(?:[\s\\]*\.[\s\\]*\w+){{{_LONGEST_CHAIN - 1}}}")
 _CHAIN_BYTES = re.compile(_CHAIN.pattern.encode())
 
 
 def parse_module(source: str | bytes) -> ast.Module:
-    """Parse a module by the grammar of our Python.
+    """Parse a module with the grammar of our Python.
 
     Raises:
-        SyntaxError: It is no Python, or larger or deeper than will be read.
+        SyntaxError: It is invalid, too large, or has too long a dotted name.
         ValueError: It has a NUL character.
         RecursionError, MemoryError: It is nested too deeply.
     """
@@ -37,7 +37,7 @@ def parse_module(source: str | bytes) -> ast.Module:
     if chain:
         raise SyntaxError(f"a dotted name of more than {_LONGEST_CHAIN} parts")
     with _PARSING, warnings.catch_warnings():
-        # Old escapes in strings are for their authors to fix.
+        # Invalid escapes in strings only concern their authors.
         warnings.simplefilter("ignore")
         return ast.parse(source)
 
@@ -51,7 +51,7 @@ def parse_expression(source: str) -> ast.expr:
 
 
 def list_functions(node: ast.AST, owner: str = "") -> Iterator[tuple[str, FunctionNode]]:
-    """Yield the functions of a module by name, as in `Case.test_it`, but none within another."""
+    """Yield the functions of a module by name, as in `Case.test_it`, without nested functions."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, FunctionNode):
             yield f"{owner}{child.name}", child

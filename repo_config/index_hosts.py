@@ -1,6 +1,6 @@
-"""Find the hosts of the package indexes that a repository's own files name.
+"""Find the hosts of the package indexes in a repository's files.
 
-Tools read these files themselves; here it is only known where they may read from.
+Tools read these files themselves; here they only decide which hosts may be reached.
 """
 
 import re
@@ -12,7 +12,7 @@ from repo_config.documents import table
 from repo_config.tree import FolderTree, Tree
 
 _ADDRESS = r"(https://[^\s\"'\\]+)"
-#: In lines of files for pip, and of npm's settings.
+#: Options in files for pip, and in npm's settings.
 _OPTION = re.compile(
     rf"^\s*(?:-i|-f|--(?:extra-)?index-url|--find-links|[@:\w/.-]*registry)[\s=]+[\"']?{_ADDRESS}",
     re.MULTILINE,
@@ -20,35 +20,35 @@ _OPTION = re.compile(
 _REQUIREMENTS = re.compile(
     r"(?:[^/]*requirements[^/]*|(?:requirements|reqs)/[^/]+)\.(?:txt|in)|\.npmrc"
 )
-#: Keys of addresses in locks. Poetry writes `type` before that of a repository of git.
+#: Keys of addresses in locks. Poetry writes `type` before the address of a git repository.
 _LOCKS = {
     **dict.fromkeys(("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml"), "registry|index|url"),
     **dict.fromkeys(("package-lock.json", "npm-shrinkwrap.json", "yarn.lock"), "resolved"),
     "Pipfile.lock": "url",
 }
-#: Tables in which uv, pip, Poetry, PDM and Pipenv have these keys.
+#: Tables of uv, pip, Poetry, PDM and Pipenv with these keys.
 _SECTIONS = ("", "pip", "tool uv", "tool uv pip", "tool poetry", "tool pdm")
 _KEYS = ("index", "index-url", "extra-index-url", "find-links", "source")
-#: The public indexes, which need no leave or are the operator's to name.
+#: Public indexes, which are always allowed or set by the operator.
 _PUBLIC = frozenset({"pypi.org", "files.pythonhosted.org", "registry.npmjs.org"})
 _HOST = re.compile(r"[\w.-]+(?::\d+)?", re.ASCII)
 _MOST_BYTES = 32 * 1024**2
 
 
 def list_index_hosts(tree: Tree, folder: str = "") -> dict[str, str]:
-    """List hosts that are reached by https, as `host` or `host:port`, with the file of each.
+    """Return the hosts that are reached by https, as `host` or `host:port`, each with its file.
 
-    The files at the root count, and those of the project's folder.
+    Files at the root and in the project's folder are read.
     """
-    found: dict[str, str] = {}
+    hosts: dict[str, str] = {}
     for start in dict.fromkeys(("", folder)):
         part = FolderTree(tree, start)
         for path in part.paths():
             for address in _read_addresses(part, path):
                 host = address.removeprefix("https://").partition("/")[0].rpartition("@")[2].lower()
                 if host not in _PUBLIC and _is_host(host):
-                    found.setdefault(host, f"{start}/{path}".strip("/"))
-    return found
+                    hosts.setdefault(host, f"{start}/{path}".strip("/"))
+    return hosts
 
 
 def _is_host(text: str) -> bool:

@@ -1,6 +1,6 @@
-"""The linters, formatters and type checkers whose findings are read, in a row each.
+"""The linters, formatters and type checkers with findings that we parse, in a row each.
 
-A new one is a row here, and a reader of what it prints in `agent/checks/readers.py`.
+A new tool needs a row here, and a reader of its output in `agent/checks/readers.py`.
 """
 
 from typing import NamedTuple
@@ -10,17 +10,17 @@ class KnownTool(NamedTuple):
     """A tool that checks code, or one command of it."""
 
     check: str
-    """As the check is called: the program, and its command where it has several."""
+    """Name of the check: the program, with its command if it has several."""
     hooks: str
-    """Ids of the hooks of pre-commit that run it."""
+    """Ids of its pre-commit hooks, separated by spaces."""
     settings: tuple[str, ...]
-    """Its files of settings, in order: a file of its own, or `path: section` of another."""
+    """Places of its settings, in order: a file of its own, or `path: section` of another."""
     options: str = ""
-    """Have it look only, and write nothing."""
+    """Options with which it changes no file."""
     target: str = "."
-    """Target of its plain command; empty: that of its own settings or the tool's default."""
+    """Target of its plain command; empty: that of its settings, or the tool's default."""
     hook_args: tuple[str, ...] = ()
-    """Default arguments of its hook, as its authors set them."""
+    """Default arguments of its hook."""
     checks_types: bool = False
 
     @property
@@ -51,7 +51,7 @@ _ROWS = (
         "mypy", "mypy", ("mypy.ini", ".mypy.ini", "pyproject.toml: tool.mypy", "setup.cfg: mypy"),
         hook_args=("--ignore-missing-imports", "--scripts-are-modules"), checks_types=True,
     ),
-    # The first of these two that is found is run.
+    # Only the first of these two that a project uses is run.
     KnownTool(
         "basedpyright", "basedpyright", ("pyproject.toml: tool.basedpyright",),
         target="", checks_types=True,

@@ -1,4 +1,4 @@
-"""Find and read a repository's configuration, and name everything that is wrong with it at once."""
+"""Find and read a repository's configuration, and report all its problems at once."""
 
 import difflib
 import re
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from repo_config import documents, located, reference, values
-from repo_config.located import Document, Path, Problem, dotted, escape_text, format_excerpt
+from repo_config.located import Document, Path, Problem, escape_text, format_excerpt, format_path
 from repo_config.schema import RepoConfig
 from repo_config.tree import FolderTree, Tree
 
@@ -19,7 +19,7 @@ OWN_FILES = (".github/mergewright.yml", ".github/mergewright.yaml")
 PYPROJECT = "pyproject.toml"
 #: End of pydantic's location of a wrong key of a mapping.
 _KEY = "[key]"
-#: What pydantic expects by the names of Python.
+#: Words for pydantic's types of errors.
 _WORDS = {
     **dict.fromkeys(("dict_type", "model_type"), "a mapping"),
     "string_type": "text", "tuple_type": "a list", "too_short": "at least one entry",
@@ -28,7 +28,7 @@ _WORDS = {
 
 
 class ConfigProblem(ValueError):
-    """A configuration cannot be used; `problems` lists all that is wrong, in file order."""
+    """A configuration is invalid; `problems` are sorted by line."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__(*problems)
@@ -39,14 +39,14 @@ class ConfigProblem(ValueError):
 
 
 class ConfigSource(NamedTuple):
-    """A configuration file: its path in the repository, and the whole of it, decoded."""
+    """A configuration file: its path in the repository, and its decoded text."""
 
     name: str
     text: str
 
 
 def find_config(tree: Tree) -> ConfigSource | None:
-    """Locate the configuration of a repository.
+    """Find the configuration of a repository; None: it has none.
 
     Raises:
         ConfigProblem: It is in more than one place, or its file is not UTF-8.
@@ -62,7 +62,7 @@ def find_config(tree: Tree) -> ConfigSource | None:
 
 
 def _has_table(text: str) -> bool:
-    """Whether pyproject.toml has our table; by its first line where it is too broken to know."""
+    """Whether pyproject.toml has our table; of an invalid file, by the heading of the table."""
     try:
         return "mergewright" in documents.table(documents.parse_toml(text), "tool")
     except documents.DocumentError:
@@ -79,10 +79,10 @@ def _decode_config(content: bytes, name: str) -> ConfigSource:
 
 
 def from_tree(tree: Tree) -> RepoConfig:
-    """Read the configuration of a repository; without one, everything has its default.
+    """Read the configuration of a repository; without one, all keys have their defaults.
 
     Raises:
-        ConfigProblem: With every problem, also paths that are named but are not in the tree.
+        ConfigProblem: It has all problems; a path that is not in the tree is one.
     """
     source = find_config(tree)
     return from_text(source.text, source.name, tree) if source else RepoConfig()
@@ -92,20 +92,20 @@ def from_text(text: str, name: str, tree: Tree | None = None) -> RepoConfig:
     """Read a configuration.
 
     Args:
-        name: Path shown in problems; ending in `.toml` the table `[tool.mergewright]` is read,
-            else the text is YAML.
-        tree: Where given, paths that the configuration names must be files of it.
+        name: Path for messages. Of a `.toml` file the table `[tool.mergewright]` is read; other
+            files are YAML.
+        tree: Files that configured paths must be among; None: paths are not checked.
     """
     config = read_file(text, name, RepoConfig)
     if tree is not None and (absent := _find_absent_path(config, tree)):
-        message = f"{dotted(absent)}: not in the repository"
+        message = f"{format_path(absent)}: not in the repository"
         document = located.read_document(text, name)
         raise ConfigProblem(document.make_problem(absent, message, "Use a committed path"))
     return config
 
 
 def _find_absent_path(config: RepoConfig, tree: Tree) -> Path:
-    """Return the key whose path is not in the repository; nothing where all are."""
+    """Return the key with a path that is not in the repository; empty: there is none."""
     inside, manage = FolderTree(tree, config.folder).paths(), config.django.manage
     if config.folder and not inside:
         return ("root",)
@@ -113,7 +113,7 @@ def _find_absent_path(config: RepoConfig, tree: Tree) -> Path:
 
 
 def read_file(text: str, name: str, model: type[SectionT]) -> SectionT:
-    """Read a file of ours by its model; ConfigProblem as for a configuration."""
+    """Read a file by its model. Raises ConfigProblem."""
     try:
         document = located.read_document(text, name)
         return model.model_validate({} if document.value is None else document.value)
@@ -125,29 +125,29 @@ def read_file(text: str, name: str, model: type[SectionT]) -> SectionT:
         raise ConfigProblem(*_explain_errors(error, document, model)) from error
 
 
-# --- words for what the models refuse -----------------------------------------------------------
+# --- messages for validation errors -------------------------------------------------------------
 
 
 def _explain_errors(
     error: ValidationError, document: Document, model: type[BaseModel]
 ) -> Iterator[Problem]:
-    """Yield one problem for each value that is wrong; alternatives of a union count as one."""
+    """Yield one problem for each invalid value; alternatives of a union are one problem."""
     by_path: dict[Path, list[Any]] = {}
     for detail in error.errors(include_url=False):
         by_path.setdefault(document.trace(detail["loc"]), []).append(detail)
     above = {path[:depth] for path in by_path for depth in range(len(path))}
-    # The alternative of a union that got further names the place.
+    # Of a union, the error with the longest path is reported.
     for path in (path for path in by_path if path not in above):
         message, fix = _explain_value(path, by_path[path], model)
         yield document.make_problem(path, message, fix[:1].upper() + fix[1:])
 
 
 def _explain_value(path: Path, details: list[Any], model: type[BaseModel]) -> tuple[str, str]:
-    """Say why a value is wrong, and which way to write it would be right."""
+    """Explain why a value is invalid, and how to correct it."""
     first = min(details, key=lambda detail: detail["type"] != "missing")
-    name = dotted(path) or "the file"
-    kind, given = first["type"], first["input"]
-    shown = format_excerpt(path[-1] if first["loc"][-1:] == (_KEY,) else given)
+    name = format_path(path) or "the file"
+    kind, value = first["type"], first["input"]
+    shown = format_excerpt(path[-1] if first["loc"][-1:] == (_KEY,) else value)
     if kind == "extra_forbidden":
         return _explain_unknown_key(str(path[-1]), path[:-1], model)
     if kind == "missing":
@@ -159,9 +159,9 @@ def _explain_value(path: Path, details: list[Any], model: type[BaseModel]) -> tu
     expected = ", or ".join(dict.fromkeys(map(_name_expected, details)))
     choices = re.findall("'(.+?)'", str([detail.get("ctx") for detail in details]))
     fix = f"Make it {expected}"
-    if near := difflib.get_close_matches(str(given).lower(), choices, 1):
+    if near := difflib.get_close_matches(str(value).lower(), choices, 1):
         fix = f"Did you mean {near[0]}?"
-    elif kind == "string_type" and isinstance(given, int | float):
+    elif kind == "string_type" and isinstance(value, int | float):
         fix = f'Write "{shown}" in quotes'
     return f"{name}: expected {expected}; found {shown}", fix
 
@@ -172,8 +172,8 @@ def _name_expected(detail: Any) -> str:
 
 
 def _explain_unknown_key(key: str, parent: Path, model: type[BaseModel]) -> tuple[str, str]:
-    known = reference.list_keys(parent, model)
-    near = difflib.get_close_matches(key.lower().replace("-", "_"), known, 1)
-    where = f" in {dotted(parent)}" if parent else ""
-    fix = f"Did you mean {near[0]}?" if near else f"Known keys here: {', '.join(known)}"
+    keys = reference.list_keys(parent, model)
+    near = difflib.get_close_matches(key.lower().replace("-", "_"), keys, 1)
+    where = f" in {format_path(parent)}" if parent else ""
+    fix = f"Did you mean {near[0]}?" if near else f"Known keys here: {', '.join(keys)}"
     return f"unknown key {format_excerpt(key)}{where}", fix

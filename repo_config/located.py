@@ -1,7 +1,7 @@
-"""Read a configuration file into plain values, and find the line of each.
+"""Read a configuration file into plain values, with their lines.
 
-YAML is read from its node graph: no tag constructs an object, no alias is followed. TOML has no
-places of values: each is where our table begins.
+YAML is read from its nodes: no tag constructs an object, and aliases are refused. The TOML parser
+has no lines, so each value has the line of our table.
 """
 
 import json
@@ -20,13 +20,13 @@ _SHOWN = 60
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 TABLE = re.compile(r"^[ \t]*(?:\[{1,2}[ \t]*)?tool[ \t]*\.[ \t]*[\"']?mergewright\b", re.MULTILINE)
-"""Where the first of our tables begins."""
+"""Heading of our first table."""
 
 Path: TypeAlias = tuple[str | int, ...]
 
 
 class Problem(BaseModel):
-    """One mistake in a configuration file, at its line, with the way out."""
+    """A mistake in a configuration file, with its line and how to correct it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,7 +34,7 @@ class Problem(BaseModel):
     line: int = 1
     """1-based."""
     key: str = ""
-    """Dotted path of the key, empty for the file as a whole."""
+    """Dotted path of the key; empty: the whole file."""
     message: str
     fix: str
 
@@ -44,43 +44,43 @@ class Problem(BaseModel):
 
 @dataclass(frozen=True)
 class Document:
-    """A file, read."""
+    """A parsed file."""
 
     file: str
     value: object
-    """Mappings, tuples and scalars; None where the text is empty."""
+    """Mappings, tuples and scalars; None: the text is empty."""
     lines: dict[Path, int]
-    """Of each key, and of each entry of a list: its line, 1-based."""
+    """1-based line of each key and of each entry of a list."""
 
     def trace(self, location: Iterable[str | int]) -> Path:
-        """Follow a location, as pydantic gives it, as far as the file has it."""
+        """Return the part of pydantic's location that exists in the file."""
         path: Path = ()
         for step in location:
-            # Others are labels of an alternative or a key.
+            # Other steps are pydantic's labels of alternatives and keys.
             if (*path, step) in self.lines:
                 path = (*path, step)
         return path
 
     def make_problem(self, path: Path, message: str, fix: str) -> Problem:
         line = self.lines.get(path, 1)
-        return Problem(file=self.file, line=line, key=dotted(path), message=message, fix=fix)
+        return Problem(file=self.file, line=line, key=format_path(path), message=message, fix=fix)
 
 
-def dotted(path: Path) -> str:
-    """Write a path as people do: `scope.allow[1]`."""
+def format_path(path: Path) -> str:
+    """Format a path: `scope.allow[1]`."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{step[:_SHOWN]}" for step in path)
     return escape_text("".join(steps).removeprefix("."))
 
 
 def escape_text(text: str) -> str:
-    """Write out what is invisible or what a terminal would obey."""
+    """Escape invisible characters and terminal codes."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
 
 
 def format_excerpt(value: object) -> str:
-    """Write a value so that it is safe to print: one line, nothing invisible, not endless."""
+    """Format a value for printing: on one line, escaped, and shortened."""
     if isinstance(value, WrittenFloat):
         return value.written
     text = escape_text(json.dumps(value, ensure_ascii=False))
@@ -88,7 +88,7 @@ def format_excerpt(value: object) -> str:
 
 
 def read_document(text: str, file: str) -> Document:
-    """Read `[tool.mergewright]` of TOML, else YAML; DocumentError has the line of a mistake."""
+    """Read `[tool.mergewright]` of TOML, or YAML. Raises DocumentError with the line."""
     lines: dict[Path, int] = {}
     if file.endswith(".toml"):
         begin = TABLE.search(text)
@@ -113,7 +113,7 @@ def _read_value(value: object, path: Path, line: int, lines: dict[Path, int]) ->
 
 
 def _read_node(node: Node, path: Path, lines: dict[Path, int]) -> object:
-    """Build plain values only."""
+    """Convert a node to plain values."""
     line = node.start_mark.line + 1
     lines.setdefault(path, line)
     if node.anchor is not None:
@@ -136,7 +136,7 @@ def _read_node(node: Node, path: Path, lines: dict[Path, int]) -> object:
 
 
 def _read_scalar(node: ScalarNode) -> object:
-    """Return a number, a truth value or nothing where YAML has one; else the text itself."""
+    """Convert a scalar to a number, a boolean or None if YAML defines it so; else to its text."""
     text = str(node.value)
     if _SURROGATE.search(text):
         message, line = "an escape for half of a character (surrogate)", node.start_mark.line + 1
@@ -147,7 +147,7 @@ def _read_scalar(node: ScalarNode) -> object:
         case "tag:yaml.org,2002:bool":
             return text.lower() == "true"
         case "tag:yaml.org,2002:float" | "tag:yaml.org,2002:int" as tag:
-            # .inf, .nan, and more digits than Python turns into a number, stay texts.
+            # .inf, .nan, and numbers with too many digits for Python stay texts.
             with suppress(ValueError):
                 return WrittenFloat(text) if tag.endswith("float") else int(text, 0)
     return text

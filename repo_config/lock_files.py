@@ -1,4 +1,4 @@
-"""Lock files by their names. Pure."""
+"""Names of lock files. Pure."""
 
 import re
 
@@ -9,10 +9,10 @@ PYTHON = {
     "pylock": "pylock.toml",
     "pipenv": "Pipfile.lock",
 }
-"""By who writes it, in the order in which they count: a tool's own knows more than one for all."""
+"""Lock files of Python by tool, in order of precedence: those of one tool before the common one."""
 LOCK = re.compile(
     r"(?:uv|poetry|pdm|Pipfile|pixi|yarn|bun|Cargo)\.lock|pylock.*\.toml|pnpm-lock\.yaml|go\.sum"
     r"|(?:package-lock|npm-shrinkwrap)\.json",
     re.IGNORECASE,
 )
-"""Names of locks, of whatever tool."""
+"""Names of the lock files of any tool."""

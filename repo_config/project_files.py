@@ -1,7 +1,6 @@
-"""Read the files by which a Python project describes itself, as data and each at most once.
+"""Read and parse the metadata and settings files of a Python project, each at most once.
 
-Nothing is imported or run; what cannot be read counts as absent. What the contents
-mean is left to the modules that ask.
+Nothing is imported or run; unreadable files count as absent. Other modules interpret the contents.
 """
 
 import ast
@@ -16,9 +15,9 @@ from repo_config import documents, foreign_python
 from repo_config.known_tools import HOOKS_FILE
 from repo_config.tree import FolderTree, Tree
 
-#: Where pytest heeds plugins and options; a project with more has them in one of the first.
+#: Maximum conftest.py files that are read, those nearest to the root first.
 _MOST_CONFTESTS = 50
-#: Larger files are not the settings or scripts that are looked for here.
+#: Larger files are no settings or scripts.
 _MOST_BYTES = 256 * 1024
 _UNREADABLE = (ValueError, SyntaxError, configparser.Error, RecursionError, MemoryError)
 
@@ -26,13 +25,13 @@ Parsed = TypeVar("Parsed")
 
 
 class PytestSettings(NamedTuple):
-    """The section that pytest would take its settings from."""
+    """The section from which pytest reads its settings."""
 
     values: Mapping[str, object] | None = None
-    """None: there is none."""
+    """None: there is no such section."""
 
     def words(self, key: str) -> list[str]:
-        """List the parts of a value, which are a list or between blanks."""
+        """Return a value as a list; a text is split at blanks."""
         value = (self.values or {}).get(key)
         if not isinstance(value, str):
             return documents.texts(value)
@@ -43,14 +42,13 @@ class PytestSettings(NamedTuple):
 
 
 class ProjectFiles:
-    """The files of a project, and the parsed forms of the requested ones."""
+    """The files of a project, parsed on request."""
 
     def __init__(self, tree: Tree, folder: str = "") -> None:
-        """Take a repository, and the folder of the project in it; "" is the repository itself."""
+        """Open the project in a folder of a repository; "": the repository itself."""
         self._repository = tree if folder else None
         self._tree = tree = FolderTree(tree, folder) if folder else tree
-        # Names with control characters or other encodings than UTF-8 name no part of a project that
-        # anything here looks for, and would be carried into what is printed.
+        # Names with control characters or invalid UTF-8 are of no use here, and would be printed.
         self.paths = tuple(path for path in tree.paths() if path.isprintable())
         self._known = frozenset(self.paths)
         self._texts: dict[str, str] = {}
@@ -60,12 +58,12 @@ class ProjectFiles:
         return path in self._known
 
     def find_named(self, *names: str) -> list[str]:
-        """All files of these names, those nearest to the root first."""
-        found = (path for path in self.paths if path.rpartition("/")[2] in names)
-        return sorted(found, key=lambda path: (path.count("/"), path))
+        """List all files with these names, those nearest to the root first."""
+        paths = (path for path in self.paths if path.rpartition("/")[2] in names)
+        return sorted(paths, key=lambda path: (path.count("/"), path))
 
     def text(self, path: str) -> str:
-        """Text of a file, undecodable bytes replaced; empty when there is no such file."""
+        """Return the text of a file, undecodable bytes replaced; empty: absent or too large."""
         if not self.has_file(path):
             return ""
         if path not in self._texts:
@@ -75,7 +73,7 @@ class ProjectFiles:
         return self._texts[path]
 
     def _parse(self, path: str, parse: Callable[[str], Parsed], empty: Parsed) -> Parsed:
-        """Parse a file once; empty where there is none, or where it cannot be read."""
+        """Parse a file once; return `empty` if it is absent or invalid."""
         if path not in self._parsed:
             self._parsed[path] = empty
             with suppress(*_UNREADABLE):
@@ -94,26 +92,26 @@ class ProjectFiles:
         return self._parse(path, foreign_python.parse_module, ast.Module([], []))
 
     def yaml(self, path: str) -> dict[str, Any]:
-        """Return a YAML file that is a mapping; empty where there is none that can be read."""
+        """Return a YAML file as a mapping; empty: it is absent, invalid or no mapping."""
         return documents.as_map(self._parse(path, documents.parse_yaml, {}))
 
     @property
     def is_repository(self) -> bool:
-        """Whether this is the whole repository, and no folder of it."""
+        """Whether this is the whole repository, not a folder of it."""
         return self._repository is None
 
     @cached_property
     def hooks_place(self) -> "ProjectFiles":
-        """Where the hooks of pre-commit are: here, or in the repository whose folder this is."""
+        """The files with the pre-commit hooks: these, or those of the whole repository."""
         if self._repository is None or self.has_file(HOOKS_FILE):
             return self
         return ProjectFiles(self._repository)
 
     @cached_property
     def hooks(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        """The hooks of pre-commit, each behind its repository; none where these cannot be read."""
-        found = self.hooks_place.yaml(HOOKS_FILE).get("repos")
-        repositories = map(documents.as_map, documents.as_list(found))
+        """Pairs of a pre-commit repository and one of its hooks; none if the file is invalid."""
+        listed = self.hooks_place.yaml(HOOKS_FILE).get("repos")
+        repositories = map(documents.as_map, documents.as_list(listed))
         return [
             (repository, hook)
             for repository in repositories
@@ -126,21 +124,21 @@ class ProjectFiles:
 
     @cached_property
     def pytest(self) -> PytestSettings:
-        """The settings of pytest, found in the order in which pytest itself looks for them."""
+        """The settings of pytest, searched in pytest's own order."""
         for path in filter(self.has_file, ("pytest.toml", ".pytest.toml")):
             return PytestSettings(documents.table(self.toml(path), "pytest"))
         for path in filter(self.has_file, ("pytest.ini", ".pytest.ini")):
             return PytestSettings(self.ini(path).get("pytest", {}))
         tool = documents.table(self.pyproject, "tool")
         if "pytest" in tool:
-            own = documents.table(tool, "pytest")
-            return PytestSettings(documents.as_map(own.get("ini_options", own)))
+            options = documents.table(tool, "pytest")
+            return PytestSettings(documents.as_map(options.get("ini_options", options)))
         settings = self.ini("tox.ini").get("pytest", self.ini("setup.cfg").get("tool:pytest"))
         return PytestSettings(settings)
 
     @cached_property
     def setup_call(self) -> dict[str, list[str]]:
-        """Arguments of setup() in setup.py: for each keyword its literal texts."""
+        """Literal texts in the arguments of setup() in setup.py, by keyword."""
         module = self.module("setup.py")
         constants = {
             target.id: node.value
@@ -159,19 +157,19 @@ class ProjectFiles:
 
     @property
     def conftests(self) -> list[str]:
-        """Paths of the first conftest.py files, those nearest to the root."""
+        """Paths of the conftest.py files nearest to the root."""
         return self.find_named("conftest.py")[:_MOST_CONFTESTS]
 
 
 def _list_texts(node: ast.expr, constants: dict[str, ast.expr]) -> list[str]:
-    """List the texts in an expression of lists, dicts and constants of the module, without keys."""
+    """List the texts in an expression of lists, dicts (without keys) and module constants."""
     texts, waiting = [], [node]
     while waiting:
         at = waiting.pop(0)
         if isinstance(at, ast.Constant) and isinstance(at.value, str):
             texts.append(at.value)
         elif isinstance(at, ast.Name):
-            # Each is followed once, since one may name itself.
+            # Each name is followed once, since it may refer to itself.
             waiting += [constants.pop(at.id)] if at.id in constants else []
         else:
             below = at.values if isinstance(at, ast.Dict) else ast.iter_child_nodes(at)

@@ -1,4 +1,4 @@
-"""What can be configured, as the models of `schema` have it: sections, keys, types."""
+"""Sections and keys of the configuration, read from the models of `schema`."""
 
 import typing
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from repo_config.schema import RepoConfig
 
 
 def is_section(annotation: object) -> bool:
-    """Whether a key takes a mapping with keys of its own, and nothing else."""
+    """Whether a key accepts only a mapping with known keys."""
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def sections(
+def list_sections(
     path: tuple[str, ...] = (), section: type[BaseModel] = RepoConfig
 ) -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
     """Yield all sections with their paths, the file itself first."""
@@ -23,26 +23,26 @@ def sections(
     for name, field in section.model_fields.items():
         inner: Any = field.annotation
         if is_section(inner):
-            yield from sections((*path, name), inner)
+            yield from list_sections((*path, name), inner)
 
 
 def list_keys(path: Path, root: type[BaseModel] = RepoConfig) -> tuple[str, ...]:
-    """List the keys of the mapping at a path; none where no key is known there."""
-    found: Any = root
+    """List the known keys of the mapping at a path; empty: there are none."""
+    section: Any = root
     is_name = False
     for step in path:
         if isinstance(step, str) and not is_name:
-            field = found.model_fields.get(step) if found else None
-            found = _find_model(field.annotation) if field else None
-            # The keys of such a mapping are names, the next step is one of them.
+            field = section.model_fields.get(step) if section else None
+            section = _find_model(field.annotation) if field else None
+            # The keys of a dict are names, and the next step is one of them.
             is_name = field is not None and typing.get_origin(field.annotation) is dict
         else:
             is_name = False
-    return tuple(found.model_fields) if found and not is_name else ()
+    return tuple(section.model_fields) if section and not is_name else ()
 
 
 def _find_model(annotation: Any) -> Any:
-    """Find the mapping with known keys that a key, or each entry of its list, can be."""
+    """Find the section that a key accepts, by itself or as an entry of a list."""
     if is_section(annotation):
         return annotation
     return next(filter(None, map(_find_model, typing.get_args(annotation))), None)

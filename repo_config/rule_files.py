@@ -1,7 +1,7 @@
-"""Which files, and which tables of pyproject.toml and setup.cfg, decide about the checks.
+"""Files, and tables of pyproject.toml and setup.cfg, that configure or start the checks.
 
-Files that checks are configured by or started with: the reviewer sees changes to them. Of the two
-files with tables of several readers the tables decide.
+Changes to these need review. pyproject.toml and setup.cfg have tables for several tools, so only
+some of their tables count.
 """
 
 import configparser
@@ -15,7 +15,7 @@ from repo_config.known_tools import OWN_FILES
 
 _CONFIGURES = "it configures the checks"
 _RUNS_FIRST = "Python runs it before anything else"
-#: By name, in lower case: why it decides.
+#: Reasons by file name, in lower case.
 _BY_NAME = {
     "conftest.py": "pytest loads it for every test below it",
     "manage.py": "it starts the checks",
@@ -32,13 +32,13 @@ _BY_NAME = {
 _SETTINGS = re.compile(r"(?:.*_)?settings(?:_.*)?\.py")
 Tables = dict[str, object]
 
-# Sections about installing or building; all others may be read by a check.
+# Sections for installation and builds; checks may read all others.
 _PACKAGING_SECTION = re.compile(
     r"metadata|options(?!\.entry_points)(?:\..*)?|bdist_.*|sdist|build.*|egg_info"
 )
-#: What writes locks, by its table.
+#: Tools that write locks, by their tables.
 _LOCKERS = frozenset({*lock_files.PYTHON, "pip-tools"})
-#: Keys that a tool or the build reads in tables that declare the project and its packages.
+#: Keys that tools or builds read in the tables that declare the project and its packages.
 _READ_BY_TOOLS: Mapping[str, tuple[str, ...]] = {
     "project": ("entry-points",),
     "dependency-groups": (),
@@ -47,7 +47,7 @@ _READ_BY_TOOLS: Mapping[str, tuple[str, ...]] = {
 
 
 def explain_file(path: str, project: Project) -> str | None:
-    """Say why a file decides about the checks; None where it does not."""
+    """Explain why a file decides about the checks; None: it does not."""
     name = posixpath.basename(path).lower()
     if why := _BY_NAME.get(name) or (name.endswith(".pth") and _RUNS_FIRST):
         return why
@@ -61,14 +61,14 @@ def explain_file(path: str, project: Project) -> str | None:
 
 
 def is_setting(path: str, project: Project) -> bool:
-    """Whether a file is a module of Django's settings, by where it lies or how it is called."""
+    """Whether a file is a module of Django's settings, by its folder or name."""
     *folders, name = path.lower().split("/")
     by_name = name.endswith(".py") and (_SETTINGS.fullmatch(name) or "settings" in folders)
     return project.django is not None and bool(by_name or _is_in_use(path, project))
 
 
 def _is_in_use(path: str, project: Project) -> bool:
-    """Whether a file is the settings module that the checks use, by the places it may be in."""
+    """Whether a file may be the settings module that the checks use."""
     django = project.django
     if django is None or django.settings_module is None or not path.endswith(".py"):
         return False
@@ -82,14 +82,14 @@ def _is_in_use(path: str, project: Project) -> bool:
 
 
 def has_tables(path: str) -> bool:
-    """Whether a file has tables of several readers."""
+    """Whether a file has tables for several tools."""
     return posixpath.basename(path).lower() in ("pyproject.toml", "setup.cfg")
 
 
 def list_read_by_tools(
     path: str, before: bytes | None, after: bytes | None
 ) -> tuple[str, ...] | None:
-    """Name the tables that differ in what tools or the build read; None: one does not parse."""
+    """List the changed tables that tools or builds read; None: a version cannot be parsed."""
     old, new = _read_tables(path, before), _read_tables(path, after)
     if old is None or new is None:
         return None
@@ -97,7 +97,7 @@ def list_read_by_tools(
 
 
 def changes_installation(path: str, before: bytes | None, after: bytes | None) -> bool:
-    """Whether locks or builds may read what differs: all but the tables of tools that check."""
+    """Whether a change may affect locks or builds; tables of checking tools do not."""
     if not has_tables(path):
         return True
     old, new = (_read_installation(path, content) for content in (before, after))
@@ -105,7 +105,7 @@ def changes_installation(path: str, before: bytes | None, after: bytes | None) -
 
 
 def _read_installation(path: str, content: bytes | None) -> Tables | None:
-    """Return the tables that declare, lock or build the project; None: it does not parse."""
+    """Return the tables that declare, lock or build the project; None: parsing failed."""
     try:
         text = (content or b"").decode()
         if not path.lower().endswith(".toml"):
@@ -121,7 +121,7 @@ def _read_installation(path: str, content: bytes | None) -> Tables | None:
     builders = [text.lower().replace("_", "-") for text in requires]
 
     def is_read(name: str) -> bool:
-        # `hatchling` and `hatch-vcs` read `tool.hatch`; a backend in the tree may read any table.
+        # `hatchling` and `hatch-vcs` read `tool.hatch`; a build backend in the tree may read any.
         start = name.lower().replace("_", "-")
         is_of_builder = any(builder.startswith(start) for builder in builders)
         return is_of_builder or name in _LOCKERS or "backend-path" in build
@@ -130,7 +130,7 @@ def _read_installation(path: str, content: bytes | None) -> Tables | None:
 
 
 def _read_tables(path: str, content: bytes | None) -> Tables | None:
-    """Return what tools read, by table, those of `tool` one by one; None: it does not parse."""
+    """Return the tables that tools read, those of `tool` one by one; None: parsing failed."""
     try:
         text = (content or b"").decode()
         if path.lower().endswith(".toml"):

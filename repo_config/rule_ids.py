@@ -1,6 +1,6 @@
-"""The ids of all rules, so that a configuration that names another is refused.
+"""The ids of all rules, so that unknown ids in a configuration are refused.
 
-`agent.policy` has the rules themselves; a test compares this list with it.
+The rules are in `agent.policy`; a test compares them with this list.
 """
 
 _IN_ORDER = """\
@@ -28,4 +28,4 @@ RETIRED = (
     *("application-guard", "application-changed", "migration-on-rows"),
     *("other-settings", "test-edited", "data-code"),
 )
-"""Rules that have gone: accepted until the next release, with a warning."""
+"""Ids of removed rules: accepted until the next release, with a warning."""

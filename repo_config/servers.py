@@ -11,50 +11,50 @@ from pydantic import BaseModel, ConfigDict
 class ServerRow(BaseModel):
     """A server: how it is found, started and reached.
 
-    Texts with {…} may have {program}, {folder}, {host}, {port}, {user}, {password} and {database}.
+    Placeholders: {program}, {folder}, {host}, {port}, {user}, {password} and {database}.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     title: str
     programs: tuple[str, ...]
-    """Where Debian and source builds lay the program; `*` is a version."""
+    """Paths of the program from Debian and from source builds; `*` is a version."""
     ask: str = '"$program" --version'
     """Command that prints the version."""
     version: str
-    """Pattern of what that prints, with a group `version`; one that is named `title` wins."""
+    """Pattern of that output, with a group `version`; a group `title` replaces the title."""
     packages: tuple[str, ...]
-    """Debian packages; of alternatives as in `a|b` the first that there is."""
+    """Debian packages; of alternatives, `a|b`, the first one that exists."""
     versioned: tuple[str, ...] = ()
-    """The same where a version is asked for, if Debian has several: with {version}."""
+    """Packages of a requested {version}, if Debian has several."""
     begin: str = ""
-    """Commands that make the folder `data` with which it begins. They have the variables program,
-    port, user, password and database; users and databases have all that are named, as lines."""
+    """Commands that create its initial folder `data`. Variables: program, port, user, password and
+    database; users and databases have all configured names, one a line."""
     run: str
-    """Its command line, in a folder of its own."""
+    """Command line, which runs in a folder of its own."""
     stop: str = "SIGTERM"
-    """Signal that ends it with its data in order."""
+    """Signal that ends it with consistent data."""
     port: int
     ready: str = ""
-    """Pattern in its log once it answers. Default: its port is open."""
+    """Pattern in its log when it is ready. Default: its port is open."""
     socket: str = ""
-    """Where clients look for it that name no host."""
+    """Socket of clients without a host."""
     socket_variables: dict[str, str] = {}
-    """Variables that lead such clients there, whatever their default is."""
+    """Variables that set the socket for such clients."""
     hosts: tuple[str, ...] = ()
-    """Names of hosts by which settings written for containers look for it."""
+    """Host names that settings for containers use."""
     user: str = ""
     password: str = ""
     database: str = ""
     schemes: tuple[str, ...] = ()
-    """How addresses begin that name its user and database."""
+    """Schemes of addresses that contain its user and database."""
     variables: dict[str, str] = {}
-    """Variables that tell projects where it is; a project's own values name users and databases."""
+    """Variables with its address for projects; their configured values name users and databases."""
 
 
 @cache
 def read_rows() -> Mapping[str, ServerRow]:
-    """Read the table; a row `like` another one has the other's values where it gives none."""
+    """Read the table; a row that is `like` another one inherits its values."""
     text = resources.files("repo_config").joinpath("servers.toml").read_text("utf-8")
     rows = tomllib.loads(text, parse_float=str)
     made = {}

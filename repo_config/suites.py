@@ -1,4 +1,4 @@
-"""How a project's tests are started: by pytest, or by Django's runner."""
+"""Detect how a project's tests are started: by pytest or by Django's runner."""
 
 from repo_config import command_lines, test_files
 from repo_config.command_lines import SuiteCommand
@@ -6,7 +6,7 @@ from repo_config.dependencies import Dependency
 from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 
-#: Folders whose files are not the project's own tests.
+#: Folders without tests of the project itself.
 ASIDE = frozenset(
     {"doc", "docs", "example", "examples", "demo", "demos", "sandbox", "template", "templates"}
     | {"project_template", "app_template", "cookiecutter", "vendor", "node_modules"}
@@ -25,11 +25,13 @@ def choose_suites(
     declared: tuple[Dependency, ...],
     of_django: SuiteCommand | None,
 ) -> tuple[SuiteCommand, ...]:
-    """Say how the tests are started: as configured, or as is usual; nothing without tests."""
+    """Return the commands of the tests, configured or detected; empty: there are no tests."""
     line = config.checks.tests
     if line != "auto":
         return () if line == "off" else command_lines.read_suites(line)
-    if files.pytest.values is None and not any(map(_is_test_module, files.paths)):
+    named = filter(test_files.has_test_name, files.paths)
+    has_tests = any(not (is_aside(path) or path.endswith("conftest.py")) for path in named)
+    if files.pytest.values is None and not has_tests:
         return ()
     if of_django and not _is_for_pytest(files, declared):
         return (of_django,)
@@ -40,17 +42,11 @@ def choose_suites(
 def _is_for_pytest(files: ProjectFiles, declared: tuple[Dependency, ...]) -> bool:
     """Whether the tests of a Django project are meant for pytest.
 
-    It may need pytest for something else; pytest cannot start Django without its plugin or a
-    conftest.py.
+    pytest as a dependency is not enough: to start Django it needs pytest-django or a conftest.py.
     """
     has_plugin = any(dependency.name == "pytest-django" for dependency in declared)
     is_prepared = not all(map(is_aside, files.find_named("conftest.py")))
     return files.pytest.values is not None or has_plugin or is_prepared
-
-
-def _is_test_module(path: str) -> bool:
-    is_test = test_files.has_test_name(path) and not path.endswith("conftest.py")
-    return is_test and not is_aside(path)
 
 
 def is_aside(path: str) -> bool:
@@ -59,5 +55,5 @@ def is_aside(path: str) -> bool:
 
 
 def find_test_script(files: ProjectFiles) -> str | None:
-    """Find a script that starts Django's runner and is made for tests."""
+    """Return a script that only starts Django's test runner; None: there is none."""
     return next(filter(files.has_file, SCRIPTS), None)

@@ -1,4 +1,4 @@
-"""Tell files of tests by where they lie and how they are called."""
+"""Recognise test files by folder and name."""
 
 import re
 
@@ -9,18 +9,18 @@ _FILE = re.compile(r"(?:test_.*|.*_tests?|tests?|conftest)\.py")
 
 
 def is_test(path: str) -> bool:
-    """Whether a file has tests, or what only tests use."""
+    """Whether a file has tests, or is used by tests alone."""
     return bool(find_folder(path)) or has_test_name(path)
 
 
 def has_test_name(path: str) -> bool:
-    """Whether a file is called as test modules are, and not loaded by its place as others are."""
+    """Whether a file has the name of a test module, outside of folders that Django loads."""
     folder, _, name = path.lower().rpartition("/")
     return not folder.endswith(_LOADED) and _FILE.fullmatch(name) is not None
 
 
 def find_folder(path: str) -> str:
-    """Return the outermost folder of a path that is called as those of tests are, or nothing."""
+    """Return the outermost test folder of a path; empty: it has none."""
     folders = path.split("/")[:-1]
     for count, name in enumerate(folders, 1):
         if name.lower() in _FOLDERS:

@@ -1,7 +1,7 @@
-"""List what a repository has as checks of its own, and no check of ours runs.
+"""List the checks of a repository that none of our checks runs.
 
-Only the structure of its files is read: hooks of pre-commit, and jobs of its workflows on GitHub.
-Nothing interprets a shell or what it starts (tox, make): each line is shown as it is.
+Pre-commit hooks and jobs of GitHub workflows are read by their structure. Shell code and programs
+such as tox and make are not interpreted: each line is shown as written.
 """
 
 import re
@@ -17,39 +17,39 @@ from repo_config.located import escape_text
 from repo_config.project_files import ProjectFiles
 
 _MOST, _LONGEST = 100, 100
-#: Its hooks are listed by name.
+#: Not listed as a call, since its hooks are listed by name.
 _PRE_COMMIT = "pre-commit"
-#: Second words of what installs packages, and a first word of what only prints.
+#: Second words of commands that install packages, and the first word of one that only prints.
 _INSTALLS, _PRINTS = frozenset({"install", "sync", "update", "ci"}), "echo"
 
 
 class OwnChecks(NamedTuple):
     commands: tuple[CheckCommand, ...]
     tests: tuple[str, ...]
-    """The command lines of the tests."""
+    """Command lines of the tests."""
     options: set[tuple[str, str]] = set()
     """Further options of the tests, from settings."""
     others: tuple[str, ...] = ()
-    """Lines of the set-up, and of checks that are no command lines."""
+    """Lines of the set-up, and command lines that other checks correspond to."""
 
     @property
     def tools(self) -> set[str]:
         return {command.tool for command in self.commands if command.tool}
 
     def cover(self, line: str) -> bool:
-        """Whether a command line is one of them, or starts the program of one, or of the hooks."""
+        """Whether one of these runs the same as a command line, or the line runs pre-commit."""
         line = line.strip()
         call = ci_jobs.read_call(line)
         suite = command_lines.read_test_command(shlex.join(call))
-        own_suites = command_lines.read_suites(self.tests)
-        options = suite.options.difference(self.options, *(own.options for own in own_suites))
-        is_same = any(suite[:2] == own[:2] for own in own_suites) and not options
-        # Also behind `uvx` or in an action, and where only a shell could read the rest of the line.
+        tests = command_lines.read_suites(self.tests)
+        options = suite.options.difference(self.options, *(ours.options for ours in tests))
+        is_same = any(suite[:2] == ours[:2] for ours in tests) and not options
+        # Also after `uvx`, in an action, and in lines that only a shell can parse.
         words = tuple(line.replace("/", " ").split())
-        own = {*self.tests, *self.others, *(command.line for command in self.commands)}
+        lines = {*self.tests, *self.others, *(command.line for command in self.commands)}
         return (
-            line in own
-            or (call and call in set(map(ci_jobs.read_call, own)))
+            line in lines
+            or (call and call in set(map(ci_jobs.read_call, lines)))
             or command_lines.find_tool(call)[0] in self.tools
             or (suite.runner != "command" and is_same)
             or _PRE_COMMIT in {*words[:2], *command_lines.find_inner_call(words)[:1]}
@@ -57,17 +57,17 @@ class OwnChecks(NamedTuple):
 
 
 def list_unrun(
-    own: OwnChecks, project: ProjectFiles, repository: ProjectFiles
+    ours: OwnChecks, project: ProjectFiles, repository: ProjectFiles
 ) -> dict[str, tuple[str, ...]]:
-    """List what is not run, by what it is; several lines of a text become one, cut.
+    """List the checks that are not run, by kind, each on one line and shortened.
 
     Args:
         project: The files of the project, which may be a folder of the repository.
     """
     jobs = ci_jobs.list_jobs(repository)
     kinds = {
-        "pre-commit hooks": _find_hooks(own, project),
-        "jobs of CI": (f"{job.name}: {left}" for job in jobs if (left := _find_left(own, job))),
+        "pre-commit hooks": _find_hooks(ours, project),
+        "jobs of CI": (f"{job.name}: {left}" for job in jobs if (left := _find_left(ours, job))),
     }
     return _tidy(kinds)
 
@@ -75,12 +75,12 @@ def list_unrun(
 def list_cells(
     files: ProjectFiles, python: str, servers: Mapping[str, str], variables: Collection[str]
 ) -> dict[str, tuple[str, ...]]:
-    """List what CI's jobs for tests have and an environment has not, by what it is.
+    """List what CI's test jobs have and an environment lacks, by kind.
 
     Args:
         python: The minor version of the environment.
-        servers: The titles of its servers, with their versions, by name.
-        variables: Names of those that are set.
+        servers: Titles of its servers with their versions, by name.
+        variables: Names of its variables.
     """
     jobs = ci_jobs.list_testing_jobs(files) or ci_jobs.list_jobs(files)
     axes: dict[str, dict[str, None]] = {}
@@ -88,7 +88,7 @@ def list_cells(
         axes.setdefault(axis, {}).update(dict.fromkeys(values))
     kinds = {
         "Pythons of CI": (version for job in jobs for version in job.pythons if version != python),
-        # What is there once is no choice; Ubuntu stands for Linux.
+        # An axis with one value is no choice; Ubuntu is our Linux.
         "matrix of CI": (
             f"{axis}: {', '.join(left)}"
             for axis, values in axes.items()
@@ -106,7 +106,7 @@ def list_cells(
 
 
 def _is_there(image: str, servers: Mapping[str, str]) -> bool:
-    """Whether the server of an image runs, in the major version that its tag begins with."""
+    """Whether the server of an image runs here, in the major version of its tag."""
     name, tag = ci_jobs.read_image(image)
     major = re.match(r"\d+", tag)
     return name in servers and (not major or f" {major[0]}." in f"{servers[name]}.")
@@ -125,24 +125,24 @@ def _cut(text: str) -> str:
     return escape_text(flat[:_LONGEST]) + ("…" if len(flat) > _LONGEST else "")
 
 
-def _find_hooks(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
+def _find_hooks(ours: OwnChecks, files: ProjectFiles) -> Iterator[str]:
     for _, hook in files.hooks:
         name = str(hook.get("id", ""))
-        is_run = name in HOOKS and HOOKS[name].check in own.tools
-        if not is_run and not own.cover(str(hook.get("entry"))):
+        is_run = name in HOOKS and HOOKS[name].check in ours.tools
+        if not is_run and not ours.cover(str(hook.get("entry"))):
             yield name
 
 
-def _find_left(own: OwnChecks, job: CiJob) -> str:
-    """Return the calls of a job that no check of ours covers; its actions, if it calls nothing."""
+def _find_left(ours: OwnChecks, job: CiJob) -> str:
+    """Return the calls of a job that no check of ours covers; without calls, its actions."""
     calls = [call for script in job.scripts for call in _list_checks(script)]
-    # GitHub's own actions lay out the machine.
+    # GitHub's own actions only prepare the machine.
     actions = [name for name in job.actions if not name.startswith("actions/")]
-    return "\n".join(name for name in calls or actions if not own.cover(name))
+    return "\n".join(name for name in calls or actions if not ours.cover(name))
 
 
 def _list_checks(script: str) -> list[str]:
-    """List the calls of a script that are no set-up; a line that only a shell reads stays whole."""
+    """List the calls of a script without those of the set-up."""
     calls = [call.strip() for line in ci_jobs.split_lines(script) for call in line.split("&&")]
     return [call for call in calls if not _is_set_up(call)]
 

@@ -1,6 +1,6 @@
-"""The forms that texts in the configuration must have, each with the words for a wrong one.
+"""Types of texts in the configuration, each with the message for an invalid one.
 
-`schema` has the form of each key.
+The types of the keys are in `schema`.
 """
 
 import difflib
@@ -18,11 +18,11 @@ from repo_config.servers import read_rows
 #: Type of the pydantic error that carries `message` and `fix` in its context.
 WRONG_FORM = "wrong_form"
 
-#: Nobody has Python 3.0 to 3.2 any more; a 3.1 was 3.10 before it lost its quotes.
+#: From 3.3 on: `3.1` is most likely a 3.10 without quotes.
 _MINOR = r"3\.([3-9]|[1-9][0-9])"
 _DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
-#: With PYTHONINSPECT no program ends with its own exit code.
+#: PYTHONINSPECT changes the exit codes of programs.
 _VARIABLE_OF_RUNS = rf"(?!MERGEWRIGHT_|PYTHONINSPECT\Z){_VARIABLE}"
 _PREFIX = r"(?!.*(?:\.\.|//|/\.|\.lock(?:/|\Z)))(?:[A-Za-z0-9][A-Za-z0-9._/+#=-]{0,99})?"
 _URL_PATTERN = r"(?:/(?!/)(?:\*\*(?=/|\Z)|(?:[^/?#\s*]|\*(?!\*))*))+"
@@ -36,7 +36,7 @@ def make_error(message: str, fix: str) -> PydanticCustomError:
 
 
 def _match(pattern: str, fix: str, *, is_shown: bool = True) -> AfterValidator:
-    """Take texts of one pattern, of letters that can be seen."""
+    """Make a validator that accepts printable texts of a pattern."""
 
     def check(text: str) -> str:
         if re.fullmatch(pattern, text) and (text.isprintable() or not is_shown):
@@ -55,7 +55,7 @@ def _check_rule_id(text: str) -> str:
 
 
 def _check_path(text: str) -> str:
-    """Refuse what leads out of the repository or means different things to different tools."""
+    """Refuse a path that leads out of the repository or is ambiguous between tools."""
     if not text.strip() or not text.isprintable() or re.match(r"[-/~]|[A-Za-z]:|.*\\", text):
         raise make_error(
             "not a path in the repository", "write it like src/app, without special characters"
@@ -66,7 +66,7 @@ def _check_path(text: str) -> str:
 
 
 def _check_glob(text: str) -> str:
-    """Take a pattern as in a .gitignore file, relative to the root."""
+    """Check a pattern as in .gitignore, relative to the root."""
     mark = "!" if text.startswith("!") else ""
     pattern = _check_path(text.removeprefix(mark))
     if pattern == "." or text.startswith("#"):

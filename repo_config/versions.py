@@ -1,4 +1,4 @@
-"""Find the versions of Python that a project is declared for."""
+"""Read the versions of Python that a project declares."""
 
 import re
 from collections.abc import Iterator
@@ -15,26 +15,26 @@ _LONGEST = 500
 
 
 def find_lowest_python(files: ProjectFiles) -> str | None:
-    """Return the lowest declared version, from the first of the places that names one."""
+    """Return the lowest declared minor version, from the first file that declares one."""
     _, minors = find_declared_pythons(files)
     return f"3.{minors[0]}" if minors else read_version_file(files)
 
 
 def read_version_file(files: ProjectFiles) -> str | None:
-    """Return the minor version that .python-version names first."""
+    """Return the first minor version in .python-version; None: it has none."""
     return next(find_minors(files.text(".python-version")), None)
 
 
 def find_minors(text: str) -> Iterator[str]:
-    """Yield the minor versions that lines begin with."""
+    """Yield the minor versions at the beginnings of lines."""
     matches = (_PLAIN.match(line.strip()) for line in text.splitlines())
     return (match[1] for match in matches if match)
 
 
 def read_required(text: object) -> str:
-    """Read the version that a tool's settings require, as a specifier; "": none.
+    """Return the version that a tool's settings require, as a specifier; "": none.
 
-    A version by itself means it alone, and a major version all of its releases.
+    A version without operator means this version, a major version all of its releases.
     """
     with suppress(InvalidSpecifier):
         written = str(text or "").strip()
@@ -45,7 +45,7 @@ def read_required(text: object) -> str:
 
 
 def find_declared_pythons(files: ProjectFiles) -> tuple[str, tuple[int, ...]]:
-    """Return the range that the project declares, and the minor versions with a release in it."""
+    """Return the declared range, and the minor versions with a release in it."""
     for text in _list_ranges(files):
         if minors := list_minors(text):
             return text, minors
@@ -53,9 +53,9 @@ def find_declared_pythons(files: ProjectFiles) -> tuple[str, tuple[int, ...]]:
 
 
 def list_minors(text: str) -> tuple[int, ...]:
-    """List the minor versions with a release in a range, as the standard or Poetry writes it.
+    """List the minor versions with a release in a range in the syntax of PEP 440 or Poetry.
 
-    A version by itself means all its releases. None where it is no range.
+    A version without operator means all its releases. Empty: it is no range.
     """
     if len(text) > _LONGEST:
         return ()
@@ -65,11 +65,11 @@ def list_minors(text: str) -> tuple[int, ...]:
     except ValueError:
         return ()
     minors = (poetry_versions.parse_constraint(f"~3.{minor}") for minor in range(100))
-    return tuple(minor for minor, one in enumerate(minors) if allowed.allows_any(one))
+    return tuple(minor for minor, span in enumerate(minors) if allowed.allows_any(span))
 
 
 def _list_ranges(files: ProjectFiles) -> Iterator[str]:
-    """Yield what each place asks for, as it is written there."""
+    """Yield the declared ranges as written, in order of precedence."""
     for value in (
         table(files.pyproject, "project").get("requires-python"),
         table(files.pyproject, "tool", "poetry", "dependencies").get("python"),

@@ -62,7 +62,7 @@ def render() -> str:
 def _list_keys() -> Iterator[str]:
     """Yield the rows of the table of keys, in the order of the models."""
     yield from ("| key | type | default | meaning |", "|---|---|---|---|")
-    for path, section in reference.sections():
+    for path, section in reference.list_sections():
         for name, field in section.model_fields.items():
             if not reference.is_section(field.annotation):
                 cells = (

@@ -16,7 +16,7 @@ from agent.models.ticket import Ticket
 from repo_config.schema import RepoConfig
 from tests.unit.trees import make_project
 
-MISSING: Any = (None, None)
+MISSING: Any = None
 """In place of what prepares the base."""
 
 
@@ -45,7 +45,7 @@ def make_run_context(
         prepared,
         once,
         desk,
-        preparation=Preparation(once, desk, *MISSING, ready=MeasuredBase(prepared, baseline)),
+        preparation=Preparation(once, desk, MISSING, ready=MeasuredBase(prepared, baseline)),
         judge=MISSING,
         roles=list_roles(desk.models),
     )

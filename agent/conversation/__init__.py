@@ -1,1 +1,1 @@
-"""What people say about a run on its issue and its pull request, and what becomes of it."""
+"""Comments and deliveries about a run's issue and pull request, as events and commands."""

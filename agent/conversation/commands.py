@@ -1,7 +1,7 @@
-"""What people mean by a comment: a command, `/mergewright NAME words`, or us. Pure.
+"""Commands in comments, `/mergewright NAME words`, and mentions of our accounts. Pure.
 
-A command begins a line of what its writer says; in a quotation or in code it is somebody else's
-words, or an example. One comment has one command: the first.
+A command is at the start of a line, outside of quotations and code. Only the first command of a
+comment counts.
 """
 
 import re
@@ -32,28 +32,28 @@ _COMMAND = re.compile(r"[ ]{0,3}/mergewright(?:\s+(?P<rest>\S.*))?\s*", re.IGNOR
 _MENTION = r"(?<![\w@/`.-])@{}(?:\[bot\])?(?![\w-])"
 _ADDRESSEE = re.compile(r"\s*@([\w-]+)")
 _QUOTED = re.compile(r"^ {0,3}>.*$", re.MULTILINE)
-#: How the last answer of ours in a thread begins; whatever is said there then is for people.
+#: Beginning of our last answer in a thread; later comments there are for people.
 ROUNDS_OVER = "This pull request has had its"
 
 
 class Command(NamedTuple):
     name: Name | Literal[""]
-    """Empty: there is no such command."""
+    """Empty: the command is unknown."""
     words: str = ""
-    """The text behind the name in the same paragraph; of an unknown command its name, cut."""
+    """Text after the name, to the end of the paragraph; of an unknown command its name, cut."""
 
 
 def parse_comment(body: str) -> Command | None:
-    """Find the command in a comment; None: it has none."""
+    """Return the command in a comment; None: it has none."""
     text, _ = sanitise.clean_ticket(body)
     if "/mergewright" not in text.lower():
-        # Most comments are not ours to read closely, however long they are.
+        # Most comments have no command; to parse a long one as Markdown takes time.
         return None
     lines = text.split("\n")
     for begin, end in _list_paragraphs(text):
         for number in range(begin, end):
-            if found := _COMMAND.fullmatch(lines[number]):
-                rest = "\n".join((found["rest"] or "", *lines[number + 1 : end])).strip()
+            if match := _COMMAND.fullmatch(lines[number]):
+                rest = "\n".join((match["rest"] or "", *lines[number + 1 : end])).strip()
                 return _parse_command(rest)
     return None
 
@@ -68,7 +68,7 @@ def _parse_command(rest: str) -> Command:
 
 
 def _list_paragraphs(text: str) -> list[tuple[int, int]]:
-    """First line of each plain paragraph, and the one behind its last: no quotation, list, code."""
+    """List the plain paragraphs, without quotations, lists and code, as ranges of lines."""
     parsed = MarkdownIt("commonmark").disable("inline").parse(text)
     return [
         (token.map[0], token.map[1])
@@ -78,7 +78,7 @@ def _list_paragraphs(text: str) -> list[tuple[int, int]]:
 
 
 def is_mentioned(words: str, logins: Collection[str]) -> bool:
-    """Whether words name one of the accounts, as in `@mergewright`; a quotation is of others."""
+    """Whether a text mentions one of the accounts, as in `@mergewright`, outside of quotations."""
     words = _QUOTED.sub("", words)
     names = {login.lower().removesuffix("[bot]") for login in logins}
     return any(
@@ -87,11 +87,11 @@ def is_mentioned(words: str, logins: Collection[str]) -> bool:
 
 
 def is_for_others(words: str, logins: Collection[str]) -> bool:
-    """Whether words begin with the name of somebody else, and name none of the accounts."""
+    """Whether a text begins with a mention of another account and mentions none of these."""
     addressed = _ADDRESSEE.match(_QUOTED.sub("", words))
     return addressed is not None and not is_mentioned(words, logins)
 
 
 def is_command(words: str) -> bool:
-    """Whether a comment has a command of ours in it, which is heard elsewhere."""
+    """Whether a comment has a command of ours; the intake handles these."""
     return parse_comment(words) is not None

@@ -1,7 +1,7 @@
-"""What a delivery of GitHub's means: a request, words of a person, or that something happened.
+"""Parse GitHub's deliveries into events.
 
-Owns the table of what we act on, whichever way it came. Whether this label starts a run, whether
-this person may, and how things stand by now, is the intake's to decide.
+Owns the table of the handled events, by webhook or from the log of deliveries. The intake decides
+whether a label starts a run, whether its author may do that, and what the current state is.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,38 +11,32 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from agent.conversation import payloads
-from agent.conversation.events import (
-    Comment,
-    ConversationEvent,
-    Event,
-    Place,
-    Request,
-    Withdrawal,
-)
+from agent.conversation.events import Comment, ConversationEvent, Event, Request, Withdrawal
 from agent.models.clock import read_clock
+from agent.models.outcome import Place
 from agent.models.record import replace
 from agent.models.ticket import Delivery, IssueRef, Snapshot
 
-#: GitHub takes no longer comments.
+#: Maximum length of a comment on GitHub.
 MOST_CHARACTERS = 65_536
-#: Conclusions of failed checks; the last one waits for somebody's permission.
+#: Conclusions of failed checks; the last one waits for an approval.
 _RED = frozenset({"failure", "error", "timed_out", "startup_failure", "action_required"})
 #: Actions on issues that may withdraw a request.
 _TAKES_BACK = ("unlabeled", "closed", "deleted", "transferred", "locked")
 
 
 class Ignored(NamedTuple):
-    """A delivery on which nobody has to act."""
+    """A delivery that needs no action."""
 
     reason: str
-    """In words, with nothing of the delivery in them but checked names."""
+    """A sentence without foreign text, apart from validated names."""
 
 
 Reading = Callable[[dict[str, Any]], Event | Ignored]
 
 
 def make_delivery(delivery_id: str, event: str, parsed: Event | Ignored) -> Delivery:
-    """Put what a payload says into the form in which the inbox stores it."""
+    """Return the delivery as the inbox stores it."""
     received = Delivery(delivery_id=delivery_id, event=event, received_at=read_clock(), body=b"")
     if isinstance(parsed, Ignored):
         return replace(received, ignored=parsed.reason)
@@ -50,7 +44,7 @@ def make_delivery(delivery_id: str, event: str, parsed: Event | Ignored) -> Deli
 
 
 def parse_payload(event: str, action: str | None, payload: dict[str, Any]) -> Event | Ignored:
-    """Read a payload that GitHub has sent, or that has the same parts."""
+    """Parse a payload of GitHub, or one with the same fields."""
     if event not in READS:
         return Ignored(reason=f"the event {event} is not handled")
     actions = READS[event]
@@ -79,7 +73,7 @@ def _parse_request(payload: dict[str, Any]) -> Request | Ignored:
         title=issue.title,
         body=issue.body or "",
         labels=tuple(label.name for label in issue.labels),
-        # An account that was deleted is shown by GitHub as this one.
+        # GitHub shows deleted accounts under this name.
         author=issue.user.login if issue.user else "ghost",
         actor=asked.sender.login,
         actor_id=asked.sender.id,
@@ -109,7 +103,7 @@ def _make_reference(repository: payloads.Repository, subject: payloads.Subject) 
     )
 
 
-# --- what people write -------------------------------------------------------------------------
+# --- comments -----------------------------------------------------------------------------------
 
 
 def _parse_text(place: Place, payload: dict[str, Any]) -> Comment | Ignored:
@@ -117,10 +111,10 @@ def _parse_text(place: Place, payload: dict[str, Any]) -> Comment | Ignored:
     text, author = parsed.text, parsed.text.user
     body = text.body or ""
     if place == "review" and not body.strip():
-        # Its remarks on lines come by themselves, one delivery each.
+        # Its remarks on lines have deliveries of their own.
         return Ignored(reason="a review without text")
     if author.is_bot or parsed.sender.is_bot:
-        # What a program writes is not acted on, our own words least of all.
+        # Comments of programs, ours among them, are not acted on.
         return Ignored(reason="a bot wrote it")
     if author.id != parsed.sender.id:
         return Ignored(reason="it was sent by someone other than its author")
@@ -138,7 +132,7 @@ def _parse_text(place: Place, payload: dict[str, Any]) -> Comment | Ignored:
     )
 
 
-# --- occasions to look -------------------------------------------------------------------------
+# --- events -------------------------------------------------------------------------------------
 
 
 def _parse_pull(payload: dict[str, Any]) -> ConversationEvent:
@@ -194,13 +188,13 @@ def _make_event(
 
 READS: Mapping[str, Mapping[str | None, Reading]] = {
     "issues": {"labeled": _parse_request, **dict.fromkeys(_TAKES_BACK, _parse_withdrawal)},
-    # Editing or deleting one triggers nothing: who may edit a comment need not have written it.
+    # Edits are ignored, since others than its author may edit a comment; so are deletions.
     "issue_comment": {"created": partial(_parse_text, "issue")},
     "pull_request_review": {"submitted": partial(_parse_text, "review")},
     "pull_request_review_comment": {"created": partial(_parse_text, "inline")},
-    # Merged is closed as well. What else happens to one, the next follow-up reads from it.
+    # A merged one is closed, too. The next follow-up reads all other changes.
     "pull_request": dict.fromkeys(("closed", "reopened"), _parse_pull),
-    # It ends with the last of its check runs.
+    # A suite completes with the last of its check runs.
     "check_suite": {"completed": _parse_suite},
     # These have no action.
     "push": {None: _parse_push},

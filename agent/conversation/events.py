@@ -1,22 +1,18 @@
-"""What deliveries tell: a label, a person's words, or that something happened.
+"""Events from deliveries: a label, a comment, or a change on the code host.
 
-Deliveries may be late, doubled, out of order or lost. So both only cause a look: the state of the
-code host at that time counts.
+Deliveries may be late, duplicated, out of order or lost. So an event only causes a check of the
+current state on the code host.
 """
-
-from typing import Literal
 
 from pydantic import TypeAdapter
 
+from agent.models.outcome import Place
 from agent.models.record import Record
 from agent.models.ticket import IssueRef, Snapshot
 
-Place = Literal["issue", "review", "inline"]
-"""In a conversation (of an issue or a pull request), as the text of a review, on a line."""
-
 
 class Request(Record):
-    """Somebody set a label on an issue; from a delivery or from the command line."""
+    """A label was set on an issue, by a delivery or by the command line."""
 
     snapshot: Snapshot
     label: str
@@ -24,38 +20,38 @@ class Request(Record):
     clone_url: str
     """Address of the repository for git, without credentials."""
     plan_first: bool = False
-    """The plan is to be shown before anything is edited."""
+    """Whether the plan is shown for approval before the first edit."""
 
 
 class Withdrawal(Record):
-    """Something was done to an issue that may take back what was asked for."""
+    """A change of an issue that may withdraw its request."""
 
     issue: IssueRef
 
 
 class Comment(Record):
-    """Somebody wrote a comment on an issue or a pull request; edits of it are no events."""
+    """A new comment on an issue or a pull request; edits are no events."""
 
     subject: IssueRef
-    """The issue or pull request; `issue_id` is the number that GitHub's payload has as its id."""
+    """The issue or pull request; `issue_id` is the id in GitHub's payload."""
     on_pull: bool
     place: Place
     comment_id: int
-    """Unique among those of its place."""
+    """Unique among comments of its place."""
     author: str
     author_id: int
     body: str
-    """As it arrived, at most 65,536 characters."""
+    """As received, at most 65,536 characters."""
     verdict: str = ""
     """Verdict of a review, in lower case: approved, changes_requested, commented."""
     at: str
-    """ISO 8601, UTC: when it was written."""
+    """ISO 8601, UTC: when the comment was written."""
     clone_url: str
     """Address of the repository for git, without credentials."""
 
 
 class ConversationEvent(Record):
-    """Something happened to a pull request, to the checks of a commit, or to a branch."""
+    """A change of a pull request, of the checks of a commit, or of a branch."""
 
     repository: str
     """`owner/name`."""
@@ -63,11 +59,11 @@ class ConversationEvent(Record):
     number: int | None = None
     """Number of the pull request; None: only the commit is known."""
     commit: str = ""
-    """Commit of red or waiting checks; empty: the event is about something else."""
+    """Commit of failed or waiting checks; empty: the event is about something else."""
     app_id: int | None = None
-    """The App whose checks they are; None: another reporter, or not known."""
+    """The App that reported the checks; None: another reporter, or not known."""
     branch: str = ""
-    """Branch that has moved, which may be the base of pull requests."""
+    """Branch with new commits, which may be the base of pull requests."""
 
 
 Event = Request | Withdrawal | Comment | ConversationEvent
@@ -75,5 +71,5 @@ _ANY: TypeAdapter[Event] = TypeAdapter(Event)
 
 
 def read_event(body: bytes) -> Event:
-    """Read the event of a delivery; ValidationError: it is none of the events."""
+    """Read the event of a delivery. Raises ValidationError if it is no event."""
     return _ANY.validate_json(body)

@@ -1,7 +1,7 @@
-"""GitHub's payloads, read strictly: the parts that we use.
+"""The parts of GitHub's payloads that we use, parsed strictly.
 
-GitHub adds fields at any time; what is not named here is not looked at. A "1" is no number and 1 is
-no name, whatever sent it.
+Unknown fields are ignored, since GitHub adds fields at any time. Types are not converted: "1" is no
+number and 1 is no name.
 """
 
 import re
@@ -20,7 +20,7 @@ from pydantic import (
 
 
 def _require_address(value: str) -> str:
-    # No user, no password, no white space: it is passed to git and shown to people.
+    # Without user, password and white space: it is passed to git and shown to people.
     if not re.fullmatch(r"https?://[A-Za-z0-9.\-:\[\]]+/[^\s@?#\\\"'<>]*", value):
         raise ValueError("not a plain web address")
     return value
@@ -43,26 +43,26 @@ class PayloadPart(BaseModel):
 
 
 class AccountName(PayloadPart):
-    """An account of which the name is enough."""
+    """An account, by its name alone."""
 
     login: Login
 
 
 class Account(AccountName):
-    """An account; its number stays when its name changes."""
+    """An account; its id stays when its name changes."""
 
     id: Number
     type: str = Field(default="User", max_length=40)
-    """GitHub's word: `User`, `Bot`, `Organization`, `Mannequin`."""
+    """GitHub's type: `User`, `Bot`, `Organization`, `Mannequin`."""
 
     @property
     def is_bot(self) -> bool:
-        """Whether it is the account of an App; no person's name can end like theirs."""
+        """Whether it is the account of an App; names of people cannot end with `[bot]`."""
         return self.type == "Bot" or self.login.endswith("[bot]")
 
 
 class Repository(PayloadPart):
-    """A repository; its number stays when its name changes."""
+    """A repository; its id stays when its name changes."""
 
     id: Number
     full_name: FullName
@@ -77,12 +77,12 @@ class Label(PayloadPart):
 
 
 class Subject(PayloadPart):
-    """An issue, or a pull request; the latter's id is not that of its issue."""
+    """An issue or a pull request; the id of a pull request is not that of its issue."""
 
     id: Number
     number: Number
     pull_request: dict[str, Any] | None = None
-    """Set where the issue is a pull request."""
+    """Set if the issue is a pull request."""
 
 
 class IssueDetails(Subject):

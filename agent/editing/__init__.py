@@ -1,1 +1,1 @@
-"""How a model changes files: what it is shown and asked, its tools, and the gate before them."""
+"""Conversations in which a model edits files: prompts, tools, forms and rounds; review."""

@@ -1,4 +1,4 @@
-"""An attempt: one conversation in which a model plans, edits, and answers what judges find."""
+"""An attempt: a conversation in which a model plans, edits, and fixes what checks find."""
 
 from agent.editing import opening, prompting, rounds, submissions
 from agent.editing.forms import Forms, Submit
@@ -6,7 +6,7 @@ from agent.editing.loop import Conversation, ConversationOver
 from agent.editing.rounds import Draft, Round, explain_stop
 from agent.editing.run_context import RunContext
 from agent.editing.submissions import FollowUpSubmission
-from agent.editing.tools import ToolExecutor, limit_batch
+from agent.editing.tools import ToolExecutor
 from agent.errors import BudgetSpent, EditFailed, TimeSpent
 from agent.models.change import Change, Finding, Plan, Severity
 from agent.models.chat import UserTurn
@@ -23,57 +23,56 @@ _RUNS_AGAIN = "`submit` runs all of it again, from the rules on."
 
 
 class Attempt:
-    """A conversation whose plan is accepted, and what it has submitted last."""
+    """A conversation with an accepted plan, and its last submitted change."""
 
     def __init__(
         self,
-        talk: Conversation,
+        conversation: Conversation,
         plan: Plan,
         run_context: RunContext,
         items: tuple[FollowUpItem, ...] = (),
     ) -> None:
-        """Take the conversation.
+        """Begin an attempt in a conversation.
 
         Args:
-            items: What a review asks; each needs an answer with the first submit.
+            items: Requests of a review; the first submit must answer each.
         """
         self.plan = plan
         self.answers: tuple[ItemAnswer, ...] = ()
         self.why = ""
-        """Why no further draft comes."""
-        self._talk, self._run_context, self._items = talk, run_context, items
-        self._begun = self._last = talk.change.digest
+        """Why there are no more drafts; empty: there may be more."""
+        self._conversation, self._run_context, self._items = conversation, run_context, items
+        self._begun = self._last = conversation.change.digest
         self._may_stay = False
-        self._cut = ""
 
     def begin_edits(self, gate: str) -> None:
-        """Accept the plan, and go on with an environment.
+        """Accept the plan, and continue in a sandbox with the environment.
 
         Args:
-            gate: What judges a change, in words.
+            gate: Description of the checks of a change.
         """
-        run_context, talk = self._run_context, self._talk
+        run_context, conversation = self._run_context, self._conversation
         base = run_context.once(Step.PLAN.named("base"), opening.describe_base, run_context)
-        talk.answer(f"accepted\n{base}\n{gate}")
-        talk.name = Step.EDIT.named(run_context.history.begin_conversation())
-        talk.tools.begin_edits(self.plan.files)
+        conversation.answer(f"accepted\n{base}\n{gate}")
+        conversation.name = Step.EDIT.named(run_context.history.begin_conversation())
+        conversation.tools.begin_edits(self.plan.files)
 
     @property
     def is_changed(self) -> bool:
-        """Whether something is edited that was not submitted."""
-        return self._talk.change.digest != self._last
+        """Whether there are edits since the last submit."""
+        return self._conversation.change.digest != self._last
 
     def next_draft(self) -> Draft:
-        """Have a change submitted; what is edited when turns, money or minutes end counts as such.
+        """Return the next submitted change; edits count as one when turns, money or minutes end.
 
         Raises:
-            ConversationOver: None comes that is new.
+            ConversationOver: There is no new change.
             RunStopped: The model refuses, see `submissions.read_refusal`.
         """
-        talk, history = self._talk, self._run_context.history
+        conversation, history = self._conversation, self._run_context.history
         while True:
             try:
-                form = talk.ask()
+                form = conversation.ask()
             except (BudgetSpent, TimeSpent, ConversationOver) as problem:
                 if not self.is_changed or history.has_passed:
                     raise
@@ -81,7 +80,7 @@ class Attempt:
                     raise ConversationOver(problem.message) from problem
                 return self._make_draft(_make_unfinished(problem))
             finally:
-                history.latest = talk.change
+                history.latest = conversation.change
             if isinstance(form, Submit):
                 words = self._find_problem(form)
                 if not words:
@@ -90,27 +89,26 @@ class Attempt:
                 words = "The change has passed. Call `submit`."
             else:
                 raise submissions.read_refusal(form, self._run_context)
-            talk.answer(words)
+            conversation.answer(words)
 
     def answer(self, words: str, draft: Draft, *, passed: bool) -> None:
         """Answer the last submit.
 
         Args:
-            draft: What the words are about; where that is not the last one, it is laid out again.
-            passed: Whether it may stay as it is.
+            draft: The judged change; if it is not the last one, the tree is reset to it.
+            passed: Whether the model may submit it again without an edit.
         """
         self._may_stay = passed
-        if draft.change.digest != self._talk.change.digest:
-            self._talk.change, self._last = draft.change, draft.change.digest
+        if draft.change.digest != self._conversation.change.digest:
+            self._conversation.change, self._last = draft.change, draft.change.digest
             words = f"The tree was reset to an earlier submit, which is better.\n\n{words}"
         limits = opening.describe_limits(self._run_context)
-        self._talk.answer("\n\n".join(filter(None, (words, self._cut, _RUNS_AGAIN, limits))))
+        self._conversation.answer("\n\n".join(filter(None, (words, _RUNS_AGAIN, limits))))
 
     def _find_problem(self, form: Submit) -> str:
-        """Read the words of a submit; say why it is not judged, empty: it is."""
-        words, self._cut = submissions.read_words(form)
-        digest = self._talk.change.digest
-        self._run_context.history.words[digest] = words
+        """Read the texts of a submit; return why it cannot be judged, empty: it can."""
+        digest = self._conversation.change.digest
+        self._run_context.history.words[digest] = submissions.read_words(form)
         if isinstance(form, FollowUpSubmission) and not self.answers:
             edited = digest != self._begun
             problems = submissions.find_answer_problems(form, self._items, is_edited=edited)
@@ -124,7 +122,7 @@ class Attempt:
         return _UNCHANGED
 
     def _make_draft(self, *unfinished: Finding) -> Draft:
-        change = self._talk.change
+        change = self._conversation.change
         self._last = change.digest
         return Draft(self.plan, replace(change, left_out=(*change.left_out, *unfinished)))
 
@@ -144,17 +142,17 @@ def run_attempt(
     judged: Round | None = None,
     before: str = "another change was made",
 ) -> Attempt | None:
-    """Have a change submitted, judged and fixed, until it passes or nothing new comes.
+    """Request changes and judge them, until one passes or there is no new one.
 
-    Its rounds are in the history. Nothing is paid for where no edit could have it pass.
+    The history has the rounds. No request is sent if no edit could make the change pass.
 
     Args:
-        attempt: None: one begins at what was judged, if that does not pass.
-        judged: A change of the attempt that is judged already.
-        before: What an error prevents, in words.
+        attempt: None: a new one begins with the judged change, if that does not pass.
+        judged: A change that is judged already.
+        before: What an error prevents, for the pull request.
 
     Raises:
-        AgentError: The model cannot be asked or will not go on, and nothing has passed.
+        AgentError: No model can be asked, or it refuses, and no change has passed.
     """
     count = run_context.base.contract.config.limits.repair_rounds + (judged is None)
     with run_context.history.keep_passed_change(before):
@@ -177,18 +175,20 @@ def run_attempt(
 
 
 def find_objection(judged: Round, run_context: RunContext) -> str:
-    """Say what a model is to fix of a change; empty: nothing that an edit could.
+    """Return the findings that a model can fix by an edit; empty: there are none.
 
-    Of a change that passes each rule's remarks are reported once, and none that the reviewer can
+    Of a change that passes, remarks of a rule are returned once, and none that a reviewer can
     accept.
     """
     if run_context.desk.models is None or not (judged.is_passed or judged.failure_count):
         return ""
-    earlier = [one for one in run_context.history.rounds if one.number < judged.number]
-    reported = {finding.rule for one in earlier if one.is_passed for finding in one.remarks}
+    rounds_before = run_context.history.rounds[: judged.number - 1]
+    passed = [earlier for earlier in rounds_before if earlier.is_passed]
+    reported = {finding.rule for earlier in passed for finding in earlier.remarks}
     remarks = [finding for finding in judged.remarks if finding.asks_author]
-    for_reader = "reviewer" in run_context.roles and all(one.is_reading for one in remarks)
-    if judged.is_passed and (for_reader or reported.issuperset(one.rule for one in remarks)):
+    for_reviewer = "reviewer" in run_context.roles and all(note.is_reading for note in remarks)
+    is_reported = reported.issuperset(finding.rule for finding in remarks)
+    if judged.is_passed and (for_reviewer or is_reported):
         return ""
     return judged.objection
 
@@ -196,9 +196,9 @@ def find_objection(judged: Round, run_context: RunContext) -> str:
 def answer_review(
     attempt: Attempt, best: Round, notes: ReviewNotes, run_context: RunContext
 ) -> list[Round]:
-    """Pass the remarks of a review to the author, once; return the rounds that come of it.
+    """Send the remarks of a review to the author, once; return the new rounds.
 
-    Where the model cannot be asked or will not go on, the change stays as it passed.
+    If no model can be asked, or it refuses, the change stays as it passed.
     """
     history, before = run_context.history, "the reviewer's remarks were addressed"
     count, losses = len(history.rounds), len(history.losses)
@@ -208,7 +208,7 @@ def answer_review(
         run_attempt(attempt, run_context, before=before)
     made = history.rounds[count:]
     if not made and not notes.approves and len(history.losses) == losses:
-        history.record_loss("An edit to address the reviewer's remarks changed nothing.")
+        history.losses.append("An edit to address the reviewer's remarks changed nothing.")
     return made
 
 
@@ -216,24 +216,24 @@ def answer_review(
 
 
 def begin_attempt(run_context: RunContext) -> Attempt:
-    """Have the ticket planned.
+    """Request a plan for the ticket.
 
     Raises:
-        RunStopped: The model refuses, see `submissions.read_refusal`; or the base, which is
-            prepared meanwhile, cannot be.
-        EditFailed: No plan came that the rules allow.
+        RunStopped: The model refuses, see `submissions.read_refusal`; or the base cannot be
+            prepared, which a thread does meanwhile.
+        EditFailed: The model made no plan that the rules allow.
     """
     first = run_context.once(Step.PLAN.named("opening"), opening.open_ticket, run_context)
     name, change = StepName(Step.PLAN), run_context.unchanged
-    talk = _start_conversation(name, "agent", first, change, _EDITING, run_context)
-    return Attempt(talk, _agree_on_plan(talk, run_context), run_context)
+    conversation = _start_conversation(name, "agent", first, change, _EDITING, run_context)
+    return Attempt(conversation, _agree_on_plan(conversation, run_context), run_context)
 
 
-def _agree_on_plan(talk: Conversation, run_context: RunContext) -> Plan:
+def _agree_on_plan(conversation: Conversation, run_context: RunContext) -> Plan:
     problems = ""
     while True:
         try:
-            form = talk.ask()
+            form = conversation.ask()
         except ConversationOver as over:
             against = f" Problems of its last plan:\n{problems}" if problems else ""
             why = f"The model made no valid plan: {over.message}.{against}"
@@ -247,17 +247,17 @@ def _agree_on_plan(talk: Conversation, run_context: RunContext) -> Plan:
             words = "Call `plan` first."
         else:
             raise submissions.read_refusal(form, run_context)
-        talk.answer(words)
+        conversation.answer(words)
 
 
 def continue_draft(
     draft: Draft, items: tuple[FollowUpItem, ...], failed: str, run_context: RunContext
 ) -> Attempt:
-    """Go on with a change that no conversation of this run has made, by a plan that is accepted.
+    """Begin a conversation with a change from elsewhere and its accepted plan.
 
     Args:
-        items: What people ask of it; nothing where only judges do.
-        failed: What blocks it, in words for the model; empty: nothing.
+        items: Requests of people; empty: only findings are to be fixed.
+        failed: Findings that block the change, for the model; empty: none.
     """
     run_context.require_proofs()
     number = run_context.history.begin_conversation()
@@ -267,9 +267,9 @@ def continue_draft(
     )
     submit: Forms = {"submit": FollowUpSubmission if items else Submit}
     prompt = "answer" if items else "agent"
-    talk = _start_conversation(name, prompt, first, draft.change, submit, run_context)
-    talk.tools.begin_edits(draft.plan.files)
-    return Attempt(talk, draft.plan, run_context, items)
+    conversation = _start_conversation(name, prompt, first, draft.change, submit, run_context)
+    conversation.tools.begin_edits(draft.plan.files)
+    return Attempt(conversation, draft.plan, run_context, items)
 
 
 def _start_conversation(
@@ -280,13 +280,12 @@ def _start_conversation(
     forms: Forms,
     run_context: RunContext,
 ) -> Conversation:
-    most = limit_batch(run_context.turns.find_window("editor"))
     return Conversation(
         name=name,
         role="editor",
         prompt=prompting.make_prompt(prompt, run_context.base.contract),
-        turns=run_context.turns,
-        tools=ToolExecutor(run_context.bench, forms, most_of_a_batch=most, is_planned=False),
+        run_context=run_context,
+        tools=ToolExecutor(run_context, forms, is_planned=False),
         change=change,
         messages=(UserTurn(text=first),),
     )

@@ -1,7 +1,7 @@
 """Carry out the recipe of a plan.
 
-Django runs in a sandbox on the edited tree. It may only hand back files of the folder with
-migrations, and no Python file that was there. The gate judges these, as it does any migration.
+Django runs in a sandbox on the edited tree. It may only return files in the folder of migrations,
+and may not replace a Python file. The gate judges them like any migration.
 """
 
 import posixpath
@@ -28,24 +28,24 @@ JOB = "field"
 
 
 class MadeMigration(ReportEvent):
-    """What Django has made of a field."""
+    """Django's report on the migration of a field."""
 
     event: Literal["field"]
     problem: Text
     kind: Literal["", "unfit", "unasked", "failed"]
     switched_off: list[Id]
     histories: list[Id]
-    """Models whose table of their history has the field as well."""
+    """Models with a history table that got the field, too."""
 
 
 def apply_recipe(parameters: str, tree: WorkTree, prepared: Prepared, desk: Desk) -> Edits:
-    """Let the recipe edit a tree, and produce in a sandbox what only the framework can write.
+    """Edit a tree by the recipe, and add the files that Django makes in a sandbox.
 
     Raises:
-        EditFailed: What was produced is not what was asked for.
-        TicketUnclear: The framework does not take what the ticket asks for.
-        RepositoryUnfit: The framework cannot be started; with the way out.
-        SandboxLost: The sandbox ended without a word.
+        EditFailed: Django changed other files, or failed.
+        TicketUnclear: Django does not accept the field.
+        RepositoryUnfit: Django cannot be started; the message says how to fix that.
+        SandboxLost: The sandbox ended without a result.
     """
     contract, stated = prepared.contract, Parameters.model_validate_json(parameters)
     made = edits.make_edits(FolderFilter(tree, contract.config.folder), stated)
@@ -74,7 +74,7 @@ def apply_recipe(parameters: str, tree: WorkTree, prepared: Prepared, desk: Desk
 
 def describe_field(stated: Parameters, project: Project) -> dict[str, object]:
     """Describe the field for the script."""
-    # The tools that check the shape of new files, with the options of their hooks.
+    # Formatters of the repository, with the options of their hooks.
     formatters = [
         (tool, command.options)
         for tool in ("ruff check", "ruff format", "isort", "black")
@@ -85,12 +85,12 @@ def describe_field(stated: Parameters, project: Project) -> dict[str, object]:
 
 
 def read_migration(stated: Parameters, result: SandboxResult) -> MadeMigration:
-    """Read what the script has done; foreign code may have had a hand in it.
+    """Read the script's report, which foreign code may have changed.
 
     Raises:
         RepositoryUnfit: Django cannot be started.
-        TicketUnclear: Django does not take the field, or rows would be without a value.
-        EditFailed: Django failed, did too little, or did what nobody asked for.
+        TicketUnclear: Django does not accept the field, or rows would have no value.
+        EditFailed: Django failed, made no migration, or made other changes.
     """
     read = report.read_report(result, (MadeMigration,))
     made, broken = read.first(MadeMigration), read.first(BrokenEvent)
@@ -113,7 +113,7 @@ def read_migration(stated: Parameters, result: SandboxResult) -> MadeMigration:
 
 
 def describe_migration(made: MadeMigration, paths: Iterable[str]) -> Iterator[str]:
-    """Say what was done, a sentence each."""
+    """Describe the results, one sentence each."""
     for label in made.switched_off:
         yield f"Migrations of {label}, disabled in the settings, were enabled to create this one."
     for label in made.histories:

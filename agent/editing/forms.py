@@ -1,4 +1,4 @@
-"""Forms that a model fills in: a tool whose arguments are a record of ours."""
+"""Forms that a model fills in: tools with records as arguments."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ R = TypeVar("R", bound="Form")
 
 MOST_SUMMARY = 1_500
 MOST_BEHAVIOUR, LONGEST_BEHAVIOUR = 6, 200
-#: Seconds of a command: maximum, and the default.
+#: Seconds of a command: maximum and default.
 MOST_SECONDS, SECONDS = 1_800, 120
 _MOST_PROBLEMS = 5
 _MOST_NAME = 64
@@ -21,13 +21,13 @@ _MOST_TEXT = 300
 
 
 class Form(Record):
-    """Arguments of a tool; the docstrings of the class and its fields are shown to the model."""
+    """Arguments of a tool; the model sees the docstrings of the class and its fields."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 def show_limits(default: Any = ..., /, **facts: Any) -> Any:
-    """Make a field with limits that a model is shown; longer values are cut."""
+    """Make a field with limits in its schema, which are not checked: longer values are cut."""
     return Field(default, json_schema_extra=lambda schema: schema.update(facts))
 
 
@@ -38,20 +38,20 @@ def make_tool_spec(name: str, kind: type[Form], more: str = "") -> ToolSpec:
 
 
 def read_arguments(call: ToolCall, kind: type[R]) -> R:
-    """Read the arguments of a call; EditFailed: it says what is wrong with them, bounded."""
+    """Parse the arguments of a call. Raises EditFailed with the first problems."""
     try:
         return kind.model_validate_json(call.arguments.strip() or "{}")
-    except ValidationError as problem:
-        said = []
-        for error in problem.errors(include_url=False, include_context=False)[:_MOST_PROBLEMS]:
+    except ValidationError as invalid:
+        problems = []
+        for error in invalid.errors(include_url=False, include_context=False)[:_MOST_PROBLEMS]:
             place = ".".join(flatten_text(str(part)) for part in error["loc"]) or "the arguments"
-            said.append(f"`{place}`: {flatten_text(error['msg'], _MOST_TEXT)}")
+            problems.append(f"`{place}`: {flatten_text(error['msg'], _MOST_TEXT)}")
         there = f"there are {', '.join(kind.model_fields)}"
-        raise EditFailed("; ".join((*dict.fromkeys(said), there))) from problem
+        raise EditFailed("; ".join((*dict.fromkeys(problems), there))) from invalid
 
 
 def flatten_text(text: str, most: int = _MOST_NAME) -> str:
-    """Put a model's words on one line, bounded, for words of ours."""
+    """Return a model's text on one line, escaped and shortened, for our own texts."""
     text = " ".join(text.split())
     shown = text if text.isprintable() else text.encode("unicode_escape", "replace").decode()
     return f"{shown[:most]}…" if len(shown) > most else shown
@@ -108,4 +108,4 @@ class Submit(Form):
 
 
 Forms = Mapping[str, type[Form]]
-"""What can be submitted, by the name of its tool."""
+"""Forms that can be submitted, by the names of their tools."""

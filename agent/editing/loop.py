@@ -1,14 +1,15 @@
-"""The loop: ask, carry out what is called, ask again, until a form is submitted.
+"""The loop: request a reply, carry out its calls, and repeat until a form is submitted.
 
-Each reply is a durable step, each batch of calls another, and all messages are made of their
-results. So a run that resumes after a kill sends the same messages and repeats no request.
+Each reply is a durable step, and so are its calls; messages are made of their results. So a run
+that resumes after a kill sends the same messages and repeats no request.
 """
 
 from dataclasses import dataclass
 
 from agent.editing import forms, memory, turns
+from agent.editing.run_context import RunContext
 from agent.editing.tools import ToolExecutor
-from agent.editing.turns import ModelTurns, Turn
+from agent.editing.turns import Turn
 from agent.errors import ContextFull, EditFailed
 from agent.models.change import Change
 from agent.models.chat import (
@@ -29,21 +30,21 @@ _IDLE = "This turn brought nothing new. After another one you are stopped: try s
 
 
 class ConversationOver(EditFailed):
-    """No turns are left, or nothing new comes; the message is part of a sentence."""
+    """No turns are left, or the model repeats itself; the message is part of a sentence."""
 
 
 @dataclass
 class Conversation:
     name: StepName
-    """Unique in the run, with the numbers of its turns."""
+    """Prefix of the names of its steps, unique in the run."""
     role: Role
     prompt: str
-    turns: ModelTurns
+    run_context: RunContext
     tools: ToolExecutor
     change: Change
-    """As the last calls have left it."""
+    """The change after the last calls."""
     messages: tuple[Message, ...]
-    """Ours and the model's in turn; the first is ours."""
+    """Messages of ours and of the model alternate; the first is ours."""
     most_turns: int = 100
 
     @property
@@ -52,12 +53,12 @@ class Conversation:
         return len(self.messages) // 2 + 1
 
     def ask(self) -> forms.Form:
-        """Ask until a form is submitted.
+        """Return the next submitted form.
 
         Raises:
-            ConversationOver: No turns are left, or nothing new comes.
+            ConversationOver: No turns are left, or the model repeats itself.
             BudgetSpent: The next request could cost more than is left.
-            ModelRefused: The model will not go on.
+            ModelRefused: The model refuses.
             ModelUnavailable: No model answered.
         """
         while True:
@@ -65,52 +66,51 @@ class Conversation:
                 raise ConversationOver(why)
             turn = Turn(self.name, self.next_turn)
             reply = self._request_reply(turn)
-            done = self.turns.once(
-                turn.named("calls"), self.tools.carry_out, reply, self.change, turn
-            )
+            once, name = self.run_context.once, turn.named("calls")
+            done = once(name, self.tools.carry_out, reply, self.change, turn)
             self.change = done.change or self.change
             self._add_messages(reply, done)
             if done.form_name:
                 return self.tools.read_form(done)
 
     def answer(self, words: str) -> None:
-        """Answer the form that was submitted last, if it is open.
+        """Answer the last submitted form if it has no answer.
 
-        The answer is a step, since words tell minutes and money left.
+        The answer is a step, since it contains the minutes and the money that are left.
         """
         last = self.messages[-1]
         if not isinstance(last, ToolTurn) or all(result.content for result in last.results):
             return
         name = Turn(self.name, self.next_turn - 1).named("answer")
-        answer = self.turns.once(name, _return_words, words)
+        answer = self.run_context.once(name, _return_words, words)
         results = tuple(
             result if result.content else replace(result, content=answer) for result in last.results
         )
         self.messages = (*self.messages[:-1], replace(last, results=results))
 
     def _request_reply(self, turn: Turn) -> Reply:
-        """Ask for the next reply; once more with a shorter conversation if this one is too long."""
-        window = self.turns.find_window(self.role)
+        """Request the next reply; once more with a shorter conversation if it is too long."""
+        window = turns.find_window(self.role, self.run_context)
         self.messages = memory.shorten_messages(self.messages, window)
         try:
-            return self.turns.request_reply(turn.named("reply"), turn, self._make_request())
+            return self._request(turn.named("reply"), turn)
         except ContextFull:
             shorter = memory.shorten_messages(self.messages, window, is_rejected=True)
             if shorter == self.messages:
                 raise
             self.messages = shorter
-            name = turn.named("shorter reply")
-            return self.turns.request_reply(name, turn, self._make_request())
+            return self._request(turn.named("shorter reply"), turn)
 
-    def _make_request(self) -> ChatRequest:
-        return ChatRequest(
+    def _request(self, name: StepName, turn: Turn) -> Reply:
+        request = ChatRequest(
             role=self.role,
-            model=self.turns.choose_model(self.role),
+            model=turns.choose_model(self.role, self.run_context),
             system=self.prompt,
             tools=self.tools.specs,
             messages=self.messages,
             must_call=True,
         )
+        return turns.request_reply(name, turn, request, self.run_context)
 
     def _add_messages(self, reply: Reply, done: CallResults) -> None:
         names = ", ".join(f"`{spec.name}`" for spec in self.tools.specs)

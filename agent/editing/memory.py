@@ -1,36 +1,38 @@
-"""What a conversation keeps of its tool results once they fill the model's context window. Pure.
+"""Remove old tool results from a conversation that fills the model's context window. Pure.
 
-Providers cache the prefix of a conversation, so all of it is sent until most of the window is used.
-Then many old results are removed at once: one new prefix, not one every few turns.
+Providers cache the prefix of a conversation, so nothing is removed until most of the window is
+used. Then many old results are removed at once, so that the prefix changes once and not every few
+turns.
 """
 
 from agent.models.chat import Message, ModelTurn, ToolResult, ToolTurn
 from agent.models.record import replace
 from agent.text import sanitise
 
-#: Parts of the context window: above the first, results are removed until the second is left.
+#: Shares of the context window: above the first, results are removed down to the second.
 _FULL_SHARE, _LEFT_SHARE = 0.6, 0.3
-#: Tokens of a character, where no reply has shown how many they are, and the most they can be.
-_USUAL_TOKENS, _MOST_TOKENS = 0.3, 1.0
-#: Shorter results are not worth a notice.
+#: Estimated tokens of a character of text or code.
+_TOKENS_A_CHARACTER = 0.3
+#: Shorter results stay: the notice in their place would save little.
 _SHORT_RESULT = 400
 PLAN = "plan"
-"""The tool that submits a plan; its answer has the commands of the checks."""
+"""Tool that submits a plan; its answer has the commands of the checks."""
 _TOOLS = ("bash", "edit", "write")
 
 
 def shorten_messages(
     messages: tuple[Message, ...], window: int, *, is_rejected: bool = False
 ) -> tuple[Message, ...]:
-    """Remove the oldest tool results, if the conversation fills most of the window.
+    """Remove the oldest tool results if the conversation fills most of the window.
 
-    Old answers to forms go last. That to the plan, the last of each form, and results that the
-    model has not seen yet stay.
+    Answers to forms are removed last. The answer to the plan, the last answer to each form, and
+    results that the model has not seen yet stay.
 
     Args:
-        is_rejected: The provider says that the request is too long, whatever was estimated.
+        window: Tokens of the context window.
+        is_rejected: Whether the provider refused the request as too long; then half is removed.
     """
-    tokens, rate = _measure(messages)
+    tokens = _estimate_tokens(messages)
     left = min(_LEFT_SHARE * window, tokens / 2 if is_rejected else tokens)
     if not is_rejected and tokens <= _FULL_SHARE * window:
         return messages
@@ -46,41 +48,26 @@ def shorten_messages(
         if tokens <= left:
             break
         if last.get(result.name) is not result:
-            removed[id(result)] = _remove_content(result)
-            tokens -= int((len(result.content) - len(removed[id(result)].content)) * rate)
-    return tuple(_replace_results(message, removed) for message in messages)
-
-
-def _measure(messages: tuple[Message, ...]) -> tuple[int, float]:
-    """Estimate the tokens of a request, and of each of its characters, by the last reply."""
-    known, rate, fresh = 0, _USUAL_TOKENS, 0
-    for message in messages:
-        if isinstance(message, ModelTurn):
-            reply = message.reply
-            known, fresh = reply.usage.tokens, 0
-            if reply.sent_bytes:
-                rate = min(_MOST_TOKENS, reply.usage.input_tokens / reply.sent_bytes)
-        else:
-            fresh += count_characters((message,))
-    return known + int(fresh * rate), rate
-
-
-def count_characters(messages: tuple[Message, ...]) -> int:
-    """Count the characters of what we send: no reply is ever shortened."""
-    ours = [message for message in messages if not isinstance(message, ModelTurn)]
-    results = (message.results for message in ours if isinstance(message, ToolTurn))
-    return sum(len(message.text) for message in ours) + sum(
-        len(result.content) for several in results for result in several
+            where = "call again" if result.name in _TOOLS else "it was about an earlier change"
+            omission = sanitise.format_omission(len(result.content), where)
+            removed[id(result)] = replace(result, content=omission)
+            tokens -= int((len(result.content) - len(omission)) * _TOKENS_A_CHARACTER)
+    return tuple(
+        replace(message, results=tuple(removed.get(id(old), old) for old in message.results))
+        if isinstance(message, ToolTurn)
+        else message
+        for message in messages
     )
 
 
-def _remove_content(result: ToolResult) -> ToolResult:
-    where = "call again" if result.name in _TOOLS else "it was about an earlier change"
-    return replace(result, content=sanitise.format_omission(len(result.content), where))
-
-
-def _replace_results(message: Message, removed: dict[int, ToolResult]) -> Message:
-    if not isinstance(message, ToolTurn):
-        return message
-    results = tuple(removed.get(id(result), result) for result in message.results)
-    return replace(message, results=results)
+def _estimate_tokens(messages: tuple[Message, ...]) -> int:
+    """Estimate the tokens of a request: of the last reply as counted, of newer messages by size."""
+    counted = fresh = 0
+    for message in messages:
+        if isinstance(message, ModelTurn):
+            counted, fresh = message.reply.usage.tokens, 0
+        else:
+            fresh += len(message.text)
+            if isinstance(message, ToolTurn):
+                fresh += sum(len(result.content) for result in message.results)
+    return counted + int(fresh * _TOKENS_A_CHARACTER)

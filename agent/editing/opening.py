@@ -1,12 +1,12 @@
-"""The first message of each conversation: what stays the same first, then what it is about.
+"""The first message of each conversation: stable parts first, then the subject.
 
-All foreign words in it stand between marks, as data.
+Foreign text is between random marks, as data.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from agent.checks import check
-from agent.editing import base_report
+from agent.editing import base_report, turns
 from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
@@ -21,7 +21,7 @@ from repo_config import dependencies
 from repo_config.project_files import ProjectFiles
 from repo_config.tree import FolderTree
 
-#: Characters of each part.
+#: Maximum characters of each part.
 _MOST_TICKET, _MOST_DIFF, _MOST_ITEMS = 50_000, 120_000, 60_000
 _MOST_FAILED, _MOST_NOTES = 30_000, 20_000
 _MOST_NOTE_FILES, _MOST_VERSIONS = 4, 40
@@ -37,7 +37,7 @@ _COMPARED = (
 
 
 def open_ticket(run_context: RunContext) -> str:
-    """Begin with a ticket; the answer to the plan describes the base."""
+    """Write the first message about a ticket; the answer to the plan describes the base."""
     notes = [*_list_notes(run_context)]
     if notes and run_context.base.contract.config.contributions == "auto":
         what_to_do = (
@@ -55,11 +55,11 @@ def open_ticket(run_context: RunContext) -> str:
 def open_change(
     draft: Draft, items: tuple[FollowUpItem, ...], failed: str, run_context: RunContext
 ) -> str:
-    """Begin with a plan that is agreed.
+    """Write the first message about a change with an accepted plan.
 
     Args:
-        items: What people ask of it.
-        failed: What blocks it.
+        items: Requests of people.
+        failed: Findings that block the change.
     """
     most = _MOST_ITEMS // max(1, len(items))
     base = describe_base(run_context)
@@ -79,11 +79,11 @@ def open_change(
 
 
 def open_review(draft: Draft, checks: str, findings: str, run_context: RunContext) -> str:
-    """Begin the review of a change that passed.
+    """Write the first message for the review of a change that passed.
 
     Args:
-        checks: Summary of the checks and the proof, with names of tests in it.
-        findings: What the gate leaves open, with foreign words in it.
+        checks: Summary of the checks and the proof, with names of tests.
+        findings: Open findings of the gate, with foreign text.
     """
     base = describe_base(run_context)
     return _join_parts(
@@ -104,11 +104,11 @@ def _join_parts(*parts: str) -> str:
 def _fence(
     title: str, words: str, run_context: RunContext, most: int = _MOST_DIFF, where: str = ""
 ) -> str:
-    """Put foreign words between marks, if there are any.
+    """Return foreign text between marks; empty: there is no text.
 
     Args:
-        most: Characters; of more the middle is cut out.
-        where: Where the whole text is.
+        most: Maximum characters; the middle of a longer text is omitted.
+        where: Where the whole text can be read.
     """
     if not words:
         return ""
@@ -143,24 +143,21 @@ def _describe_plan(plan: Plan, run_context: RunContext) -> str:
 
 
 def _list_notes(run_context: RunContext) -> Iterator[str]:
-    """Yield how people want code written."""
+    """Yield the notes for contributors."""
     tree = _open_base(run_context)
-    for name in _find_notes(tree.paths())[:_MOST_NOTE_FILES]:
+    paths = [path for path in tree.paths() if is_note(path) and path.count("/") <= 1]
+    # Notes for agents and on policy come first, then those nearest to the root.
+    paths.sort(key=lambda path: ("contributing" in path.lower(), path.count("/"), path))
+    for name in paths[:_MOST_NOTE_FILES]:
         text, _ = sanitise.clean_ticket(tree.read(name).decode("utf-8", "replace"))
         yield _fence(f"From {name}", text, run_context, _MOST_NOTES, f"`{name}`")
-
-
-def _find_notes(paths: Collection[str]) -> list[str]:
-    """List the notes for contributors: those for agents and on policy first, then by folder."""
-    found = (path for path in paths if is_note(path) and path.count("/") <= 1)
-    return sorted(found, key=lambda path: ("contributing" in path.lower(), path.count("/"), path))
 
 
 # --- the base ---------------------------------------------------------------------------------
 
 
 def describe_base(run_context: RunContext) -> str:
-    """Describe checks, set-up, versions and limits, and what fails already."""
+    """Describe checks, set-up, versions and limits of the base, and its failing tests."""
     contract, prepared = run_context.base.contract, run_context.prepared
     baseline = run_context.baseline
     report = base_report.describe_base(prepared, baseline, contract, run_context.desk)
@@ -174,14 +171,11 @@ def describe_base(run_context: RunContext) -> str:
 
 
 def describe_limits(run_context: RunContext) -> str:
-    """Say what is left of the run's minutes and money, and what took the minutes so far."""
+    """Describe what is left of the run's minutes and money."""
     minutes = int(run_context.seconds_left // 60)
-    left = run_context.turns.describe_money_left()
-    uses = run_context.once.sum_up_uses().items()
-    used = ", ".join(f"{seconds / 60:.0f} {use}" for use, seconds in uses if seconds >= 60)
+    left = turns.describe_money_left(run_context)
     return (
         f"Left for your work, besides set-up and the checks of a submit: {minutes} minutes{left}."
-        f"{' Minutes used: ' * bool(used)}{used}"
     )
 
 
@@ -189,7 +183,7 @@ def _list_versions(run_context: RunContext) -> list[str]:
     files = ProjectFiles(
         FolderTree(_open_base(run_context), run_context.base.contract.config.folder)
     )
-    declared = sorted(dependencies.list_declared(files), key=lambda one: not one.runtime)
+    declared = sorted(dependencies.list_declared(files), key=lambda package: not package.runtime)
     versions = run_context.prepared.environment.versions
-    found = (f"{one.name}=={versions[one.name]}" for one in declared if one.name in versions)
-    return list(dict.fromkeys(found))[:_MOST_VERSIONS]
+    names = [package.name for package in declared if package.name in versions]
+    return [f"{name}=={versions[name]}" for name in dict.fromkeys(names)][:_MOST_VERSIONS]

@@ -1,8 +1,8 @@
-"""The base made ready for a change: its environment built, and the checks run on it, once.
+"""Prepare the base for a change, once: build its environment and run the checks on it.
 
-A thread begins with that while a model reads and plans. It records nothing: the run's own step of
-the same name takes what the thread made, or does the work itself. So a run that goes on after a
-kill repeats the same steps in the same order.
+A thread begins this while a model reads and plans. The thread records nothing: the run's step of
+the same name takes the thread's result, or does the work itself. So a run that resumes after a kill
+has the same steps in the same order.
 """
 
 import time
@@ -25,17 +25,17 @@ from agent.telemetry.run_log import keep_log_context
 T = TypeVar("T")
 P = ParamSpec("P")
 
-#: What judging a change takes in addition to its checks.
+#: Seconds that judging a change takes besides its checks.
 LEAST_GATE_SECONDS = 30.0
 UNPREPARED = (EnvironmentFailed, RepositoryUnfit, CheckUnfinished)
-"""No change can be judged on a base that ends with one of these."""
+"""Errors of a base on which no change can be judged."""
 
-Measure = Callable[[Once, Desk], tuple[Prepared, CheckReport]]
-"""Builds the environment and measures the base, by steps."""
+Measure = Callable[[Callable[..., Any] | None, Once, Desk], tuple[Prepared, CheckReport]]
+"""Builds the environment and measures the base, by steps; its first argument is the scout."""
 
 
 class ModelNeeded(Exception):
-    """The next step is the run's own."""
+    """Ends the thread: the next step needs a model, or is the run's."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class MeasuredBase:
     prepared: Prepared
     baseline: CheckReport
     reserved_seconds: float = 0.0
-    """Seconds of the run that are kept for later stages."""
+    """Seconds of the run that are reserved for later stages."""
 
 
 @dataclass
@@ -51,25 +51,23 @@ class Preparation:
     once: StepRunner
     desk: Desk
     measure: Measure
-    measure_ahead: Measure
-    """Does the same up to where a model would be asked."""
+    scout: Callable[..., Any] | None = None
+    """Begins a model's search for a set-up; None: no model is configured."""
     ready: MeasuredBase | None = None
-    """None: it is not prepared."""
+    """None: the base is not prepared."""
     _thread: Thread | None = field(default=None, init=False)
     _stopped: Event = field(default_factory=Event, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
-    """Held by the thread during a step, so that the run's own waits for it."""
+    """Locked by the thread during a step, so that the run's step waits for it."""
     _done: dict[str, Future[Any]] = field(default_factory=dict, init=False)
-    """What came of the thread's steps, by name."""
-    _begun: set[str] = field(default_factory=set, init=False)
-    """Steps that the run has come to."""
+    """Results and errors of the thread's steps, by name."""
     _problem: Exception | None = field(default=None, init=False)
 
     def begin(self) -> None:
-        """Begin in a thread, unless that is done.
+        """Begin in a thread, unless it is begun or done.
 
         Raises:
-            RunStopped: It has ended so that nothing is gained by asking a model.
+            RunStopped: The base cannot be prepared, so a request to a model would be wasted.
         """
         if self.ready is not None:
             return
@@ -81,26 +79,26 @@ class Preparation:
             self._thread.start()
 
     def finish(self) -> MeasuredBase:
-        """Have it done, once; it has minutes of its own."""
+        """Prepare the base, once; its time counts to the minutes of set-up."""
         if self.ready is None:
             with self.once.count_apart():
-                prepared, baseline = self.measure(self._take, self.desk)
+                prepared, baseline = self.measure(self.scout, self._take, self.desk)
             left = self.once.run_seconds_left
             self.ready = MeasuredBase(prepared, baseline, plan_gate_seconds(baseline, left))
         return self.ready
 
     def close(self) -> None:
-        """End what is under way, and wait for that."""
+        """End the thread and wait for it."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join()
 
     def _work_ahead(self) -> None:
         desk = replace(self.desk, sandbox=Stoppable(self.desk.sandbox, self._stopped))
-        # The run's own steps meet again what else goes wrong.
+        # The run's own steps raise other errors again.
         with suppress(Exception):
             try:
-                _, baseline = self.measure_ahead(self._make, desk)
+                _, baseline = self.measure(self.scout and _need_model, self._make, desk)
                 require_proofs(baseline)
             except UNPREPARED as problem:
                 self._problem = problem
@@ -108,7 +106,7 @@ class Preparation:
     def _make(self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the work of a step in the thread."""
         with self._lock:
-            if self._stopped.is_set() or name in self._begun:
+            if self._stopped.is_set():
                 raise ModelNeeded
             begun, done = time.monotonic(), Future[T]()
             try:
@@ -120,28 +118,29 @@ class Preparation:
         return done.result()
 
     def _take(self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do a step of the run, with what the thread has made of it."""
+        """Do a step of the run, with the thread's result if there is one."""
 
         @wraps(work)
         def take(*args: P.args, **kwargs: P.kwargs) -> T:
             with self._lock:
-                self._begun.add(name)
                 done: Future[T] | None = self._done.pop(name, None)
+                if done is None:
+                    # The run has caught up with the thread, which begins no further step.
+                    self._stopped.set()
             return work(*args, **kwargs) if done is None else done.result()
 
         return self.once(name, take, *args, **kwargs)
 
 
-def need_model(*_: object) -> Never:
-    """Stand for what asks a model, in the thread."""
+def _need_model(*_: object) -> Never:
     raise ModelNeeded
 
 
 def require_proofs(baseline: CheckReport) -> None:
-    """Refuse to pay for a change that no check could judge.
+    """Refuse a base on which a check proves nothing, before a change is paid for.
 
     Raises:
-        RepositoryUnfit: A check of the base commit proves nothing, so no result of it counts.
+        RepositoryUnfit: The result of a check on the base commit is unverified.
     """
     for result in baseline.results:
         if result.status is Status.UNVERIFIED:
@@ -153,9 +152,9 @@ def require_proofs(baseline: CheckReport) -> None:
 
 
 def plan_gate_seconds(baseline: CheckReport, left: float) -> float:
-    """Say how much of the seconds left is kept for judging a change: twice what base took.
+    """Return the seconds that are reserved for judging a change: twice the slowest check, and 30.
 
-    Half of them at most, so that there is time to make one.
+    At most half of the seconds left, so that there is time to make a change.
     """
-    took = max((result.seconds for result in baseline.results), default=0.0)
-    return min(2 * took + LEAST_GATE_SECONDS, left / 2)
+    slowest = max((result.seconds for result in baseline.results), default=0.0)
+    return min(2 * slowest + LEAST_GATE_SECONDS, left / 2)

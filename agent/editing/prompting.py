@@ -1,4 +1,4 @@
-"""The prompt of each role, from `prompts/` and the contract, and marks around foreign words."""
+"""The prompt of each role, from `prompts/` and the contract, and marks around foreign text."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ _MOST_NAMED = 8
 
 
 def make_prompt(name: str, contract: Contract) -> str:
-    """Make the prompt of a conversation, the same in each of its requests.
+    """Return the prompt of a conversation, which is the same in all its requests.
 
     Args:
-        name: Of the file in `prompts/`, without its ending.
+        name: File in `prompts/`, without its ending.
     """
     stack = "; ".join(_describe_stack(contract))
     constraints = "; ".join(_list_constraints(contract.config))
@@ -26,7 +26,7 @@ def make_prompt(name: str, contract: Contract) -> str:
 
 @cache
 def read_prompt(name: str) -> str:
-    """Read a file of `prompts/`, named without its ending."""
+    """Read a file of `prompts/` by its name without the ending."""
     return resources.files(__package__).joinpath("prompts", f"{name}.md").read_text("utf-8")
 
 
@@ -73,11 +73,11 @@ def _list_constraints(config: RepoConfig) -> Iterator[str]:
 
 
 def fence_text(title: str, text: str, run_id: str) -> str:
-    """Put foreign words between marks that their author cannot know.
+    """Return foreign text between marks that its author cannot know.
 
     Args:
-        title: Ours: what the words are.
-        run_id: Makes the marks; it cannot be guessed before the run.
+        title: Our description of the text.
+        run_id: Seed of the marks, which is not known before the run.
     """
     mark = hashlib.sha256(f"{run_id} {title}".encode()).hexdigest()[:12]
     while mark in text:

@@ -1,4 +1,4 @@
-"""The lock and the environment that a change declares, for the model's sandbox."""
+"""Update locks and environments to a change, for the model's sandbox."""
 
 import posixpath
 
@@ -15,7 +15,7 @@ from repo_config import compiled_requirements, lock_files, rule_files
 from repo_config.tree import FolderTree
 
 NOT_COMPILED = "not-compiled"
-"""In place of a rule's id, in the finding that compiled requirements do not follow a change."""
+"""Rule of the finding that compiled requirements do not correspond to a change."""
 _MOST_PROBLEM = 3_000
 _MOST_NAMED = 40
 
@@ -23,15 +23,15 @@ _MOST_NAMED = 40
 def list_built(
     change: Change, prepared: Prepared, desk: Desk, *, for_lock: bool = False
 ) -> list[ChangedFile]:
-    """List the edited files that the environment is made of: those that set-up has read.
+    """List the edited files that influence the environment: those that set-up has read.
 
-    Of Python files only those count that the project is installed from, be it for its version or
-    for a copy, or that configured lines have run: all others stand in place as they are edited. So
-    do other usual files, unless configured lines have read them, or are to find another list of
-    files.
+    Python files count if the project is installed from them, for its version or as a copy, or if
+    configured lines run them; all others take effect in the tree at once. So do other usual files,
+    unless configured lines read them, or a file is added or removed that such lines may find.
 
     Args:
-        for_lock: Only those that may have a say in a lock: neither prose nor code that lines run.
+        for_lock: Whether to list only files that may influence a lock: neither prose nor code that
+            lines run.
     """
     read, built = setup_commands.list_inputs(desk.environment(prepared))
     config = prepared.contract.config
@@ -44,14 +44,14 @@ def list_built(
         is_listed = None in (file.before, file.after)
         is_read = not read.isdisjoint((path, setup_commands.WHOLE))
         if path.endswith(".py"):
-            # A migration is run beside its neighbours.
+            # Lines that run one migration of a folder also run new ones there.
             is_run = is_read or (is_listed and posixpath.dirname(path) in folders_of_code)
             is_built = not built.isdisjoint((path, setup_commands.WHOLE))
             return is_built or bool(config.setup and is_run and not for_lock)
         if for_lock and gate_files.is_usual(path):
             return False
         if config.setup and is_listed:
-            # Lines may take whatever is in a folder.
+            # Lines may read all files of a folder.
             return True
         return is_read and bool(config.setup or not gate_files.is_usual(path))
 
@@ -61,9 +61,9 @@ def list_built(
 def update_locks(
     change: Change, prepared: Prepared, desk: Desk
 ) -> tuple[dict[str, bytes], tuple[Finding, ...]]:
-    """Have their tools update the locks to a change.
+    """Update the locks to a change by their own tools.
 
-    They are asked whenever something changes that they may have read; prose is none of that.
+    The tools run if a file changes that they may have read; prose does not count.
 
     Returns:
         New contents by path, and a finding for each list of requirements that cannot be compiled.
@@ -74,8 +74,7 @@ def update_locks(
     if not change.files:
         return {}, ()
     change_context = make_context(change, prepared, desk)
-    _, after = change_context.files
-    has_lock = any(map(after.has_file, lock_files.PYTHON.values()))
+    has_lock = any(map(change_context.files[1].has_file, lock_files.PYTHON.values()))
     project = FolderTree(change_context.after, change_context.project.root)
     start = f"{change_context.project.root}/".lstrip("/")
     changed = [
@@ -98,19 +97,19 @@ def update_locks(
     findings = []
     for path, printed in updated.failed.items():
         end = obstacles.quote_as_code(printed.strip()[-obstacles.LONGEST :])
-        says = f"It is not compiled anew. Its command failed: {end}."
+        message = f"It is not compiled anew. Its command failed: {end}."
         fix, severity = "Compile it by hand.", Severity.REVIEW
         findings.append(
-            Finding(rule=NOT_COMPILED, severity=severity, path=path, message=says, fix=fix)
+            Finding(rule=NOT_COMPILED, severity=severity, path=path, message=message, fix=fix)
         )
     return updated.contents, tuple(findings)
 
 
 def find_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple[Prepared, str]:
-    """Have the environment that a change declares, built unless it is stored.
+    """Return the environment that a change declares, stored or newly built.
 
     Returns:
-        The base with it, and words for the model; none where it is the base's.
+        The base with this environment, and a text for the model; empty: it is the base's own.
 
     Raises:
         EditFailed: It cannot be built.
@@ -127,10 +126,10 @@ def find_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple[Pr
     except EnvironmentFailed as problem:
         raise _refuse("the environment of your change cannot be built", problem) from problem
     had, has = set(prepared.environment.packages), set(built.packages)
-    said = [f"New in the environment: {', '.join(sorted(has - had)[:_MOST_NAMED]) or 'nothing'}."]
+    lines = [f"New in the environment: {', '.join(sorted(has - had)[:_MOST_NAMED]) or 'nothing'}."]
     if unmet := distributions.find_unmet(asked, built):
-        said.append(f"Declared but not installed: {', '.join(unmet[:_MOST_NAMED])}.")
-    return replace(prepared, environment=built), " ".join(said)
+        lines.append(f"Declared but not installed: {', '.join(unmet[:_MOST_NAMED])}.")
+    return replace(prepared, environment=built), " ".join(lines)
 
 
 def _refuse(what: str, problem: EnvironmentFailed) -> EditFailed:

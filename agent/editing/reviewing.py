@@ -1,4 +1,4 @@
-"""The review: a second model looks at a change that passed; its view withholds nothing."""
+"""The review of a change that passed, by a second model; it cannot withhold the change."""
 
 from pydantic import Field
 
@@ -7,7 +7,7 @@ from agent.editing.forms import Forms
 from agent.editing.loop import Conversation
 from agent.editing.rounds import Round, explain_stop
 from agent.editing.run_context import RunContext
-from agent.editing.tools import ToolExecutor, limit_batch
+from agent.editing.tools import ToolExecutor
 from agent.errors import ROUND_ENDS
 from agent.models.change import Change, Finding, Severity
 from agent.models.chat import UserTurn
@@ -27,7 +27,7 @@ _NUMBERED = (
     " is false where a person has to check. Skip findings without a number."
 )
 SECOND_REVIEW = "second-review"
-"""The rule in findings that a review leaves."""
+"""Rule of the findings that a review makes."""
 
 
 class FindingVerdict(forms.Form):
@@ -49,7 +49,7 @@ FORMS: Forms = {"submit_review": SubmittedReview}
 
 
 def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
-    """Have a model's change reviewed, if it passed; that there is no review ends no run."""
+    """Review a model's change that passed; if the review fails, the run continues."""
     if not run_context.account.uses:
         return ReviewNotes(ran=False, sentence="Not run: no model edited anything.")
     if not best.is_passed:
@@ -68,7 +68,7 @@ def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
 def complete_review(
     best: Round, answered: Round, notes: ReviewNotes, run_context: RunContext
 ) -> tuple[Round, ReviewNotes]:
-    """Take the change that answers a review if it passes as well, else the one before it."""
+    """Choose the change after a review if it passes, too; else the reviewed one."""
     if not answered.is_passed:
         how = "was not fully checked" if answered.unfinished else "did not pass"
         more = f"A change that addresses this {how}, so the reviewed version was kept."
@@ -78,61 +78,60 @@ def complete_review(
         more = "An edit for its remarks was no better, so the approved version was kept."
         return best, replace(notes, sentence=f"{notes.sentence} {more}")
     count = format_count(len(notes.remarks), "remark")
-    said = f"{notes.model} made {count}, and another edit was made."
+    sentence = f"{notes.model} made {count}, and another edit was made. {second.sentence}"
     kept = [
         remark for remark in notes.remarks if not remark.blocking and remark not in second.remarks
     ]
     return answered, replace(
         second,
         ran=True,
-        sentence=f"{said} {second.sentence}",
+        sentence=sentence,
         remarks=(*second.remarks, *kept),
         model=second.model or notes.model,
     )
 
 
 def find_open_remarks(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]:
-    """Return what a review leaves for a person to look at; a model's words in quotes."""
+    """Return the findings of a review for people, with the model's words in quotes."""
     if not notes.open:
         return ()
     if notes.unfinished:
         return (_make_finding(f"A second review started but did not finish. {notes.sentence}"),)
     if not notes.blocking:
-        said = "does not approve the change, but has no blocking remark."
-        return (_make_finding(f"{notes.model} {said}"),)
-    said = "has a blocking remark that no edit has addressed:"
-    found = []
+        words = "does not approve the change, but has no blocking remark."
+        return (_make_finding(f"{notes.model} {words}"),)
+    findings = []
     for remark in notes.blocking:
         words = forms.flatten_text(remark.text, _LONGEST_QUOTE)
         file = next((file for file in change.files if file.path == remark.path), None)
         lines = (file.after or b"").count(b"\n") + 1 if file else 0
         line = remark.line if remark.line and 1 <= remark.line <= lines else None
-        message = f'{notes.model} {said} "{words}"'
-        found.append(_make_finding(message, file.path if file else "", line))
-    return tuple(found)
+        message = f'{notes.model} has a blocking remark that no edit has addressed: "{words}"'
+        findings.append(_make_finding(message, file.path if file else "", line))
+    return tuple(findings)
 
 
 def apply_reviewer_answers(
     findings: tuple[Finding, ...], notes: ReviewNotes | None
 ) -> tuple[Finding, ...]:
-    """Turn each finding that an approving review answers into a note with the reviewer's words."""
-    said = (
+    """Make notes of the findings that an approving review accepts, with the reviewer's words."""
+    reasons = (
         {answer.finding: answer.why for answer in notes.settled} if notes and notes.approves else {}
     )
     return tuple(
         replace(
             finding,
             severity=Severity.INFO,
-            message=f'{finding.message} Reviewed by {notes.model}: "{said[finding]}"',
+            message=f'{finding.message} Reviewed by {notes.model}: "{reasons[finding]}"',
         )
-        if notes and finding in said
+        if notes and finding in reasons
         else finding
         for finding in findings
     )
 
 
 def _describe_findings(best: Round) -> str:
-    """List what is open after the gate, with numbers where the reviewer can answer it."""
+    """List the open findings of the gate; those that the reviewer can accept have numbers."""
     numbers = {finding: number for number, finding in _number_readings(best).items()}
     lines = (
         f"{numbers.get(finding, '-')}. {rounds.format_finding(finding, best.draft.change)}"
@@ -158,30 +157,30 @@ def _make_finding(message: str, path: str = "", line: int | None = None) -> Find
 
 def _request_review(best: Round, run_context: RunContext) -> SubmittedReview:
     name = Step.REVIEW.named(best.number)
-    given = best.draft, summarize_checks(best), _describe_findings(best), run_context
-    message = run_context.once(name.named("opening"), opening.open_review, *given)
+    checks, findings = summarize_checks(best), _describe_findings(best)
+    step = name.named("opening")
+    message = run_context.once(step, opening.open_review, best.draft, checks, findings, run_context)
     if _number_readings(best):
         message += f"\n\n{_NUMBERED}"
-    most = limit_batch(run_context.turns.find_window("reviewer"))
-    talk = Conversation(
+    conversation = Conversation(
         name=name,
         role="reviewer",
         prompt=prompting.make_prompt("review", run_context.base.contract),
-        turns=run_context.turns,
-        tools=ToolExecutor(run_context.bench, FORMS, most_of_a_batch=most, edits=False),
+        run_context=run_context,
+        tools=ToolExecutor(run_context, FORMS, role="reviewer", edits=False),
         change=best.draft.change,
         messages=(UserTurn(text=message),),
         most_turns=_MOST_TURNS,
     )
     try:
-        form = talk.ask()
+        form = conversation.ask()
     finally:
-        talk.tools.close()
+        conversation.tools.close()
     assert isinstance(form, SubmittedReview)  # noqa: S101
     return form
 
 
-def _make_notes(found: SubmittedReview, best: Round, run_context: RunContext) -> ReviewNotes:
+def _make_notes(form: SubmittedReview, best: Round, run_context: RunContext) -> ReviewNotes:
     redact = run_context.desk.redactor
     readings = _number_readings(best)
     answers = tuple(
@@ -189,25 +188,24 @@ def _make_notes(found: SubmittedReview, best: Round, run_context: RunContext) ->
             finding=readings[finding.number],
             why=forms.flatten_text(redact(finding.why), _LONGEST_QUOTE),
         )
-        for finding in found.findings
+        for finding in form.findings
         if finding.settled and finding.number in readings
     )
     reviewer = run_context.account.find_last_model("reviewer")
     # Redacted first: half of a secret is not recognised.
     remarks = tuple(
-        replace(remark, text=redact(remark.text)[:_LONGEST_REMARK]) for remark in found.remarks
+        replace(remark, text=redact(remark.text)[:_LONGEST_REMARK]) for remark in form.remarks
     )
     blocking = sum(remark.blocking for remark in remarks)
-    approves = found.approve and not blocking
+    approves = form.approve and not blocking
     count = format_count(len(remarks), "remark") if remarks else "no remarks"
-    said = [f"{reviewer} reviewed the change: {count}."]
+    sentences = [f"{reviewer} reviewed the change: {count}."]
     if blocking:
-        said.append(f"{blocking} of them blocking.")
-    said.append(f"It {'approves' if approves else 'does not approve'} the change.")
-    sentence = " ".join(said)
+        sentences.append(f"{blocking} of them blocking.")
+    sentences.append(f"It {'approves' if approves else 'does not approve'} the change.")
     return ReviewNotes(
         ran=True,
-        sentence=sentence,
+        sentence=" ".join(sentences),
         approves=approves,
         remarks=remarks,
         settled=answers,

@@ -1,4 +1,4 @@
-"""What became of each change that was judged, and what blocks it. Pure."""
+"""The results of judged changes, and the findings for their author. Pure."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from agent.text.check_summary import format_count, list_new
 from agent.text.failures import find_error_line, strip_numbers
 from agent.text.sanitise import list_some
 
-#: Characters of an answer to a submit; of what a check has printed, where it names no items.
+#: Maximum characters of an answer to a submit, and of the output of a check without items.
 _MOST_WORDS, _MOST_PRINTED = 28_000, 4_000
-#: Names of like failures behind the first.
+#: Maximum names of similar failures after the first.
 _MOST_ALIKE = 8
 _FAILED = "withheld until it is fixed"
 _PASSES = (
@@ -49,12 +49,12 @@ class Round:
     number: int
     draft: Draft
     refused: tuple[Finding, ...] = ()
-    """Why policy did not let it through; then there is nothing else."""
+    """Findings of the rules that block it; then nothing else is set."""
     cleared: ClearedChange | None = None
     judged: Judgement | None = None
     verdict: Verdict | None = None
     unfinished: bool = False
-    """Whether the run's minutes ended before all that was known."""
+    """Whether the run's minutes ended before the result."""
 
     @property
     def is_passed(self) -> bool:
@@ -70,16 +70,21 @@ class Round:
 
     @property
     def failure_count(self) -> int:
-        """Number of failures and findings that withhold it."""
+        """Number of failures and findings that block the change."""
         new = sum(max(len(list_new(check)), check.is_in_the_way) for check in self.compared)
-        blocking = (one for one in self.findings if one.severity is Severity.BLOCK)
+        blocking = (item for item in self.findings if item.severity is Severity.BLOCK)
         return 0 if self.is_passed else new + sum(finding.asks_author for finding in blocking)
 
     @property
     def objection(self) -> str:
-        """The findings that its author can fix, in the order of the decision; empty: none."""
-        withheld = () if self.is_passed else self._list_withheld()
-        messages = [*withheld, *self._list_findings(Severity.REVIEW)]
+        """Text with the findings that the author can fix, in order of importance; empty: none."""
+        messages: list[str] = []
+        # What fails with the change alone comes first, then the findings that block it.
+        for check in () if self.is_passed else self.compared:
+            result = self.judged.ran.result(check.name) if self.judged else None
+            messages += _describe_failures(check, result)
+        messages += () if self.is_passed else self._list_findings(Severity.BLOCK)
+        messages += self._list_findings(Severity.REVIEW)
         if self.is_passed and not messages:
             return ""
         messages += self._list_findings(Severity.INFO)
@@ -88,37 +93,30 @@ class Round:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What rules, checks and the decision have found, each once."""
-        said = (self.cleared, *self.compared, self.verdict)
-        found = chain(self.refused, *(one.findings for one in said if one))
-        return tuple(dict.fromkeys(found))
+        """Findings of rules, checks and the decision, without duplicates."""
+        sources = (self.cleared, *self.compared, self.verdict)
+        findings = chain(self.refused, *(source.findings for source in sources if source))
+        return tuple(dict.fromkeys(findings))
 
     @property
     def remarks(self) -> tuple[Finding, ...]:
-        return tuple(one for one in self.findings if one.severity is Severity.REVIEW)
-
-    def _list_withheld(self) -> Iterator[str]:
-        """Describe what fails with the change alone, then the findings that block it."""
-        for check in self.compared:
-            result = self.judged.ran.result(check.name) if self.judged else None
-            yield from _describe_failures(check, result)
-        yield from self._list_findings(Severity.BLOCK)
+        return tuple(item for item in self.findings if item.severity is Severity.REVIEW)
 
     def _list_findings(self, severity: Severity) -> Iterator[str]:
-        """Describe those of a severity that an edit may resolve, like ones together."""
+        """Describe the findings of a severity that an edit may resolve, similar ones together."""
         alike: dict[tuple[str, str, str], list[Finding]] = {}
         for finding in self.findings:
             if finding.severity is severity and finding.asks_author:
                 kind = finding.rule, strip_numbers(finding.message), finding.fix
                 alike.setdefault(kind, []).append(finding)
         for first, *others in alike.values():
-            places = list_some((one.place or one.message for one in others), _MOST_ALIKE)
+            places = list_some((item.place or item.message for item in others), _MOST_ALIKE)
             also = f"\nAlso: {places}" * bool(others)
             yield format_finding(first, self.draft.change) + also
 
     @property
     def rank(self) -> tuple[bool, bool, int, int]:
-        """The greater, the better: what was checked, then what is wrong, then what is remarked."""
+        """Sort key, the best last: passed, checked, fewest failures, fewest remarks."""
         wrong, remarked = self.failure_count, len(self.remarks)
         return self.is_passed, self.cleared is not None, -wrong, -remarked
 
@@ -133,21 +131,21 @@ class Round:
 
 
 class RoundHistory:
-    """The results of a run's changes so far."""
+    """The judged changes of a run so far."""
 
     def __init__(self) -> None:
         self.rounds: list[Round] = []
         self.latest: Change | None = None
-        """As the last calls of a model have left it."""
+        """The change after a model's last calls."""
         self.losses: list[str] = []
-        """What could not be done, in sentences for the pull request."""
+        """Sentences for the pull request about what could not be done."""
         self.words: dict[str, AuthorWords] = {}
-        """The model's last words about each change, by its digest."""
+        """The model's last description of each change, by the digest of the change."""
         self._conversations = 0
 
     @property
     def round_number(self) -> int:
-        """Number of the round that is judged next."""
+        """Number of the next round."""
         return len(self.rounds) + 1
 
     def begin_conversation(self) -> int:
@@ -161,7 +159,7 @@ class RoundHistory:
 
     @property
     def best_change(self) -> Change | None:
-        """The best one that was checked, else the latest."""
+        """The best change that was checked; if there is none, the latest."""
         checked = [judged for judged in self.rounds if judged.cleared is not None]
         return choose_best(checked).draft.change if checked else self.latest
 
@@ -170,29 +168,26 @@ class RoundHistory:
         return judged
 
     def keeps_passed_change(self, problem: AgentError) -> bool:
-        """Whether a change that has passed is published in spite of an error."""
+        """Whether a change that passed is published in spite of an error."""
         return self.has_passed and not isinstance(problem, RUN_ENDS)
 
     @contextmanager
     def keep_passed_change(self, before: str) -> Iterator[None]:
-        """Have an error end the block alone, once a change has passed.
+        """Catch an error of the block if a change has passed, and note the loss.
 
         Args:
-            before: What did not come about any more, in words.
+            before: What the error prevented, for the sentence.
         """
         try:
             yield
         except ROUND_ENDS as problem:
             if not self.keeps_passed_change(problem):
                 raise
-            self.record_loss(f"{explain_stop(problem)} before {before}.")
-
-    def record_loss(self, sentence: str) -> None:
-        self.losses.append(sentence)
+            self.losses.append(f"{explain_stop(problem)} before {before}.")
 
 
 def explain_stop(problem: AgentError) -> str:
-    """Say why no model is asked any more, for people who get a change all the same."""
+    """Explain an error that ended requests to models, for the pull request."""
     match problem:
         case ModelRefused():
             return "The model refused to continue"
@@ -206,12 +201,12 @@ def explain_stop(problem: AgentError) -> str:
 
 
 def choose_best(rounds: Sequence[Round]) -> Round:
-    """Return the best one; of equals the first."""
-    return max(rounds, key=lambda one: (one.rank, -one.number))
+    """Return the best round; of equals the first."""
+    return max(rounds, key=lambda judged: (judged.rank, -judged.number))
 
 
 def find_obstacle(problem: RunStopped) -> Finding:
-    """Make a finding of what keeps a change from being checked: packages, or edits that fail."""
+    """Make a finding of an error that prevents the checks of a change."""
     return Finding(
         rule=problem.reason.value,
         severity=Severity.BLOCK,
@@ -235,10 +230,10 @@ def format_remarks(remarks: tuple[Remark, ...], change: Change) -> str:
 
 
 def format_finding(finding: Finding, change: Change) -> str:
-    """Say what a finding leads to and who resolves it, what it says, and in which line."""
+    """Describe a finding: its effect, who can resolve it, its message, and its line."""
     quoted = _quote_line(change, finding.path, finding.line)
-    said = f"{finding.place} {finding.message} ({finding.rule}) {finding.fix}".strip()
-    return f"[{_name_effect(finding)}] {said}{quoted}"
+    text = f"{finding.place} {finding.message} ({finding.rule}) {finding.fix}".strip()
+    return f"[{_name_effect(finding)}] {text}{quoted}"
 
 
 def _name_effect(finding: Finding) -> str:
@@ -252,7 +247,7 @@ def _name_effect(finding: Finding) -> str:
 
 
 def _describe_failures(check: AnyComparison, result: AnyRun | None) -> Iterator[str]:
-    """Describe what fails with the change alone, failures of one cause together."""
+    """Describe the new failures of a check, those of one cause together."""
     alike: dict[tuple[str, str], list[CheckItem]] = {}
     for item in list_new(check):
         cause = strip_numbers(find_error_line(item.text)) or item.item_id
@@ -277,12 +272,12 @@ def _format_failure(check: AnyComparison, item: CheckItem) -> str:
 
 
 def _describe_command(result: AnyRun | None) -> str:
-    """Name the command of the check, for the model's shell."""
+    """Return the command of the check, for the model's shell."""
     return f"\nRun: {shlex.join(result.command)}" if result and result.command else ""
 
 
 def _quote_line(change: Change, path: str, line: int | None) -> str:
-    """Give a line of a changed file, set in; empty where there is none."""
+    """Return a line of a changed file, indented; empty: there is none."""
     file = next((file for file in change.files if file.path == path), None)
     lines = (file.after or b"").decode("utf-8", "replace").splitlines() if file and line else []
     text = "".join(lines[line - 1 : line] if line else []).strip()
@@ -290,7 +285,7 @@ def _quote_line(change: Change, path: str, line: int | None) -> str:
 
 
 def _cut_list(messages: Iterable[str]) -> Iterator[str]:
-    """Keep the first texts of a list, and count the others."""
+    """Yield the first texts within the limit, then the number of the others."""
     left, several = _MOST_WORDS, list(messages)
     for number, text in enumerate(several):
         left -= len(text)

@@ -1,4 +1,4 @@
-"""What is worked on in one run, what it may spend on models, and what became of its changes."""
+"""The context of a run's work: task, base, budget for models, and judged changes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -9,15 +9,13 @@ from agent.desk import Desk
 from agent.editing import preparation
 from agent.editing.preparation import LEAST_GATE_SECONDS, MeasuredBase, Preparation
 from agent.editing.rounds import Draft, Round, RoundHistory
-from agent.editing.tools import Workbench
-from agent.editing.turns import ModelTurns
 from agent.errors import AgentError
+from agent.llm.budget import SpendingCaps
 from agent.models.change import Change
 from agent.models.chat import ChatModel, Role
 from agent.models.checks import CheckReport
 from agent.models.environment import OpenedRepository, Prepared
-from agent.models.model_account import ModelAccount
-from agent.models.model_use import AuthorWords, ModelWork
+from agent.models.model_use import AuthorWords, ModelAccount, ModelWork
 from agent.models.step import StepRunner
 from agent.models.task import Task
 
@@ -30,14 +28,14 @@ class RunContext:
     desk: Desk
     preparation: Preparation
     judge: Callable[[Draft], Round]
-    """Has rules, checks and the decision say what they find of a change; it is in the history."""
+    """Judges a change by rules, checks and the decision, and adds the round to the history."""
     roles: tuple[Role, ...] = ()
-    """Roles that a model is set for: read once, since steps keep their order."""
+    """Roles with a configured model; read once, so that the order of steps never changes."""
     budget_share: float = 1.0
-    """Part of the run's budget that may be spent here."""
+    """Part of the run's budget that may be used."""
     history: RoundHistory = field(default_factory=RoundHistory)
     resources: ExitStack = field(default_factory=ExitStack)
-    """Closes what is open when the run is over."""
+    """Closes resources at the end of the run."""
 
     @property
     def unchanged(self) -> Change:
@@ -49,32 +47,18 @@ class RunContext:
         return self.desk.facts.account
 
     @property
-    def turns(self) -> ModelTurns:
-        """The requests to the run's models."""
-        caps = self.desk.budget.find_limits(self.base.contract.config, self.budget_share)
-        return ModelTurns(
-            self.once, self.desk, caps, lambda: self.seconds_left, self.preparation.begin
-        )
-
-    @property
-    def bench(self) -> Workbench:
-        """What the tools of a conversation work on."""
-        return Workbench(
-            self.desk,
-            self.base,
-            self.preparation,
-            lambda: self.seconds_left,
-            self.resources,
-        )
+    def caps(self) -> SpendingCaps:
+        """Limits of the run's models."""
+        return self.desk.budget.find_limits(self.base.contract.config, self.budget_share)
 
     @property
     def prepared(self) -> Prepared:
-        """The base with its environment, once that is built."""
+        """The base with its environment; it must be prepared."""
         return self._ready().prepared
 
     @property
     def baseline(self) -> CheckReport:
-        """The checks of the base commit, once they have run."""
+        """The checks of the base commit; it must be prepared."""
         return self._ready().baseline
 
     def _ready(self) -> MeasuredBase:
@@ -83,9 +67,9 @@ class RunContext:
 
     @property
     def seconds_left(self) -> float:
-        """Seconds that models and their tools may still use.
+        """Seconds left for models and their tools.
 
-        Judging a change keeps its part until one has passed.
+        Until a change has passed, the time for judging one is reserved.
         """
         ready = self.preparation.ready
         kept = 0.0 if ready is None or self.history.has_passed else ready.reserved_seconds
@@ -93,27 +77,27 @@ class RunContext:
 
     @property
     def gate_seconds(self) -> float:
-        """Seconds that judging a change may use: what is left, and always some."""
+        """Seconds for judging a change: what is left of the run, but at least 30."""
         return max(self.once.run_seconds_left, LEAST_GATE_SECONDS)
 
     def require_proofs(self) -> None:
-        """Refuse to pay for a change that no check could judge; see `preparation`."""
+        """Refuse a base on which no change can be judged; see `preparation.require_proofs`."""
         preparation.require_proofs(self.preparation.finish().baseline)
 
     @contextmanager
     def close_at_end(self) -> Iterator[None]:
-        """Close what is open when the run is over, and note the best change that it came to."""
+        """Close the resources after the block, and record the best change."""
         self.resources.callback(self.preparation.close)
         try:
             yield
         finally:
             self.desk.facts.change = self.history.best_change
-            # One that fails leaves none of the others open, and hides nothing.
+            # If closing one fails, the others are closed, and an error of the block is kept.
             with suppress(AgentError, OSError):
                 self.resources.close()
 
     def find_words(self, change: Change) -> AuthorWords:
-        """Return the model's last words about a change; none where no model has edited it."""
+        """Return the model's last description of a change; empty: no model edited it."""
         return self.history.words.get(change.digest, AuthorWords())
 
     def summarize_model_work(self, change: Change) -> ModelWork:

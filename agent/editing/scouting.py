@@ -1,7 +1,7 @@
-"""The scout: where tests of base do not run, a model looks for the set-up with which they do.
+"""The scout: a model searches for a set-up if tests of the base commit do not run.
 
-Nothing is kept of its sandbox. What it proposes is bounded by `setup.proposed_lines`, and
-measured as any other set-up.
+Its sandbox is discarded. Proposed lines are checked by `setup.proposed_lines` and measured like any
+other set-up.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ from agent.editing.loop import Conversation, ConversationOver
 from agent.editing.preparation import MeasuredBase
 from agent.editing.rounds import explain_stop
 from agent.editing.run_context import RunContext
-from agent.editing.tools import ToolExecutor, limit_batch
+from agent.editing.tools import ToolExecutor
 from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, SandboxMissing, TimeSpent
 from agent.models.change import Change
 from agent.models.chat import UserTurn
@@ -24,12 +24,7 @@ from agent.models.checks import CheckReport
 from agent.models.environment import LEFT_OUT, Contract, OpenedRepository, Prepared
 from agent.models.step import Step, StepName
 from agent.sandbox.session import Session
-from agent.setup import (
-    gateway,
-    interpreters,
-    obstacles,
-    sandbox_requests,
-)
+from agent.setup import gateway, interpreters, obstacles, sandbox_requests
 from agent.setup.candidates import Candidate, TriedSetup
 from agent.setup.obstacles import Obstacle
 from agent.text import base_table, sanitise
@@ -37,7 +32,7 @@ from repo_config.servers import read_rows
 
 _MOST_TURNS = 30
 _MOST_TRIES = 6
-#: Part of the run's dollars and minutes that the search may use.
+#: Share of the run's dollars and minutes for the search.
 _SHARE = 0.25
 _WITHIN = "A model may use a quarter of the run's budget and minutes on this."
 _MOST_ANSWER = 16_000
@@ -66,11 +61,10 @@ _FORMS: Forms = {"try_setup": TrySetup, "decline": GiveUp}
 
 
 class SetUpTools(ToolExecutor):
-    """A shell in a set-up sandbox, from which package indexes are reached."""
+    """A shell in a set-up sandbox that can reach package indexes."""
 
     def __init__(self, run_context: RunContext) -> None:
-        most = limit_batch(run_context.turns.find_window("editor"))
-        super().__init__(run_context.bench, _FORMS, most_of_a_batch=most, edits=False)
+        super().__init__(run_context, _FORMS, edits=False)
         self._network = ExitStack()
 
     def close(self) -> None:
@@ -78,7 +72,7 @@ class SetUpTools(ToolExecutor):
         self._network.close()
 
     def _open_session(self, opened: OpenedRepository, change: Change) -> Session:
-        desk = self._bench.desk
+        desk = self._run_context.desk
         if desk.sessions is None or not isinstance(opened, Prepared):
             raise SandboxMissing("No sandbox is configured for models.")
         way = self._network.enter_context(
@@ -97,12 +91,12 @@ class SetUpTools(ToolExecutor):
 def begin_search(
     run_context: RunContext, prepare: Callable[[], Prepared], obstacle: Obstacle
 ) -> "Search":
-    """Have a model look for lines with which base's tests run.
+    """Begin a model's search for lines with which the base commit's tests run.
 
     Args:
-        prepare: Gives the base with an environment for the model's sandbox.
+        prepare: Returns the base with an environment for the model's sandbox.
     """
-    # Only this conversation is bounded so; what it costs counts in the run as any other.
+    # The limits apply to this conversation alone; its cost counts to the run's.
     prepared, left = prepare(), run_context.once.run_seconds_left
     nothing = CheckReport(side="base", commit=prepared.checkout.commit, results=())
     ready = MeasuredBase(prepared, nothing, reserved_seconds=left * (1 - _SHARE))
@@ -113,64 +107,65 @@ def begin_search(
     )
     name, desk = Step.SCOUT.named("opening"), run_context.desk
     first = run_context.once(name, _make_opening, obstacle, prepared, desk)
-    talk = Conversation(
+    conversation = Conversation(
         name=StepName(Step.SCOUT),
         role="editor",
         prompt=prompting.read_prompt("setup").replace("{servers}", ", ".join(read_rows())),
-        turns=run_context.turns,
+        run_context=run_context,
         tools=SetUpTools(run_context),
         change=run_context.unchanged,
         messages=(UserTurn(text=first),),
         most_turns=_MOST_TURNS,
     )
-    return Search(talk, run_context)
+    return Search(conversation, run_context)
 
 
 @dataclass
 class Search:
-    """The tries that a model proposes, one after the other: it is told what came of the last."""
+    """A model's search: it proposes set-ups one by one, and gets the result of each."""
 
-    talk: Conversation
+    conversation: Conversation
     run_context: RunContext
     end: str = "No attempt ran a test."
-    """Why it ended."""
+    """Why the search ended."""
     is_whole: bool = True
-    """Whether the model tried something or gave up, and no limit or refusal to answer ended it."""
+    """Whether the model tried a set-up or gave up; False: a limit or an error ended the search."""
 
     def propose(
         self, tried: Sequence[TriedSetup], over: Contract | None = None
     ) -> Iterator[Candidate]:
-        """Yield what to try next, until all of base's tests pass.
+        """Yield set-ups to try, until all tests of the base commit pass.
 
         Args:
-            tried: What came of each, the last at the end.
-            over: What its lines go over; None: what is configured.
+            tried: Results of all set-ups so far; the caller adds each new one at the end.
+            over: Contract that the lines change; None: the configured one.
         """
         tries: list[TriedSetup] = []
-        with closing(self.talk.tools):
+        with closing(self.conversation.tools):
             while len(tries) < _MOST_TRIES and (lines := self._ask(is_tried=bool(tries))):
-                name = f"try {self.talk.next_turn}"
+                name = f"try {self.conversation.next_turn}"
                 yield Candidate(name, "found by a model", lines, over)
                 last = tried[-1]
                 if isinstance(last.problem, RequestRefused):
-                    # Nothing was run, so it is no try.
-                    self.talk.answer(last.problem.message)
+                    # Nothing ran, so it does not count as a try.
+                    self.conversation.answer(last.problem.message)
                     continue
                 tries.append(last)
                 if last.is_complete:
                     return
-                self.talk.answer(self._describe(last, _MOST_TRIES - len(tries)))
+                self.conversation.answer(self._describe_result(last, _MOST_TRIES - len(tries)))
         if tries and not any(setup.has_result for setup in tries):
-            words = self._describe_try(last, _MOST_OF_LAST)
+            words = self._describe_try(last)
+            words = sanitise.shorten_middle(words, _MOST_OF_LAST, where="not kept")
             self.end = f"{self.end}\n\nThe last try: {words}"
 
     def _ask(self, *, is_tried: bool) -> str:
-        """Have the next lines; "": there are none, and the end is said."""
+        """Return the next lines; "": there are none, and `end` says why."""
         try:
-            form = self.talk.ask()
+            form = self.conversation.ask()
         except ASKING_ENDS as problem:
-            spent, self.is_whole = isinstance(problem, BudgetSpent | TimeSpent), False
-            self.end = f"{_WITHIN} {problem.message}" if spent else explain_stop(problem)
+            is_limit, self.is_whole = isinstance(problem, BudgetSpent | TimeSpent), False
+            self.end = f"{_WITHIN} {problem.message}" if is_limit else explain_stop(problem)
             return ""
         except ConversationOver as over:
             self.end, self.is_whole = _explain_end(over.message), is_tried
@@ -181,37 +176,35 @@ class Search:
         assert isinstance(form, TrySetup)  # noqa: S101
         return form.yaml or "{}"
 
-    def _describe(self, last: TriedSetup, left: int) -> str:
-        """Say what came of a try, and how many more fit into the minutes that are left."""
-        words = self._describe_try(last, _MOST_ANSWER)
+    def _describe_result(self, last: TriedSetup, left: int) -> str:
+        """Describe the result of a try, and how many more fit into the minutes that are left."""
+        words = sanitise.shorten_middle(self._describe_try(last), _MOST_ANSWER, where="not kept")
         seconds = self.run_context.seconds_left
         if last.tests:
             left = min(left, int(seconds / max(1.0, last.tests.seconds)))
         return f"{words}\n\nLeft: {left} tries, {int(seconds / 60)} minutes."
 
-    def _describe_try(self, tried: TriedSetup, most: int) -> str:
-        words = _describe_try(tried, self.run_context.base, self.run_context.desk)
-        return sanitise.shorten_middle(words, most, where="not kept")
-
-
-def _describe_try(tried: TriedSetup, base: OpenedRepository, desk: Desk) -> str:
-    """Say what came of a try: the base with it, what was left out, and the last errors."""
-    if tried.prepared is None or tried.report is None:
-        return tried.problem.message if tried.problem else ""
-    prepared, tests = tried.prepared, tried.report.tests
-    report = base_report.describe_base(prepared, tried.report, base.contract, desk)
-    left = (finding.message for finding in prepared.contract.scouted if finding.rule == LEFT_OUT)
-    errors = "" if tried.is_complete else f"The last errors:\n{obstacles.list_errors(tests)}"
-    advice = "" if obstacles.is_poor(tests) else _NOT_ALL
-    return "\n".join(filter(None, (base_table.write_lines(report), *left, errors, advice)))
+    def _describe_try(self, tried: TriedSetup) -> str:
+        """Describe the base with a set-up: the checks, what was left out, and the last errors."""
+        prepared, measured = tried.prepared, tried.report
+        if prepared is None or measured is None:
+            return tried.problem.message if tried.problem else ""
+        contract, desk = self.run_context.base.contract, self.run_context.desk
+        report = base_report.describe_base(prepared, measured, contract, desk)
+        scouted = prepared.contract.scouted
+        left = (finding.message for finding in scouted if finding.rule == LEFT_OUT)
+        errors = f"The last errors:\n{obstacles.list_errors(measured.tests)}"
+        advice = "" if obstacles.is_poor(measured.tests) else _NOT_ALL
+        lines = (base_table.write_lines(report), *left, errors * (not tried.is_complete), advice)
+        return "\n".join(filter(None, lines))
 
 
 def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> str:
     words = f"{obstacle.words}\n\n{obstacle.evidence}"
     facts = prompting.fence_text("Tests of the base commit so far", words, base.run.run_id)
     roots = desk.sandbox.roots()
-    found = interpreters.find_pythons(desk.settings, roots)
-    versions = dict.fromkeys(".".join(each.version.split(".")[:2]) for each in found)
+    pythons = interpreters.find_pythons(desk.settings, roots)
+    versions = dict.fromkeys(".".join(python.version.split(".")[:2]) for python in pythons)
     day = datetime.fromtimestamp(base.checkout.committed, UTC).date()
     facts += f"\n\nThe base commit is from {day}. Python here: {', '.join(versions)}."
     if interpreters.may_fetch(desk.settings, roots):

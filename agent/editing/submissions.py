@@ -1,4 +1,4 @@
-"""What a model submits, and what blocks it: plan, answers, or why nothing is made."""
+"""The forms that a model submits, besides `submit` itself, and their problems."""
 
 import posixpath
 import re
@@ -37,7 +37,6 @@ _LONGEST_QUESTION = 500
 _LONGEST_TITLE, _LONGEST_STEP, _MOST_STEPS, _MOST_PLANNED = 72, 500, 20, 200
 _GLOB_SIGNS = re.compile(r"[*?\[]")
 _CUT = f"[cut at {MOST_SUMMARY:,} characters]"
-_TOO_LONG = f"Your summary was cut at {MOST_SUMMARY:,} characters: submit a shorter one."
 _ENDS: dict[str, ThreadResult] = {"done": "commit", "answered": "reply", "person": "human"}
 
 
@@ -94,13 +93,13 @@ class FollowUpSubmission(Submit):
 FORMS: Forms = {"plan": SubmittedPlan, "ask": Questions, "decline": Declined}
 
 
-def read_words(form: Submit) -> tuple[AuthorWords, str]:
-    """Read a model's description of its change; also say what of it is cut, if anything is."""
+def read_words(form: Submit) -> AuthorWords:
+    """Read a model's description of its change; longer texts are cut."""
     summary = form.summary
     if isinstance(form, FollowUpSubmission) and not summary.strip():
         done = (answer.words.strip() for answer in form.answers if answer.became == "done")
         summary = "\n".join(done)
-    words = AuthorWords(
+    return AuthorWords(
         summary=_cut_words(summary),
         behaviour=tuple(
             ChangedBehaviour(
@@ -111,8 +110,6 @@ def read_words(form: Submit) -> tuple[AuthorWords, str]:
         ),
         left_out=_cut_words(form.left_out),
     )
-    long = max(len(summary.strip()), len(form.left_out.strip())) > MOST_SUMMARY
-    return words, _TOO_LONG * long
 
 
 def _cut_words(words: str) -> str:
@@ -121,7 +118,7 @@ def _cut_words(words: str) -> str:
 
 
 def read_plan(form: SubmittedPlan) -> Plan:
-    """Read a plan; formalities in it are mended."""
+    """Read a plan, with title and paths corrected to their form."""
     title = forms.flatten_text(form.title, len(form.title))
     named = (
         posixpath.normpath(file.strip().removeprefix(f"{SANDBOX_TREE}/"))
@@ -139,19 +136,19 @@ def read_plan(form: SubmittedPlan) -> Plan:
 
 
 def find_plan_problems(plan: Plan, run_context: RunContext) -> str:
-    """Name the files of a plan that may not be touched; empty: none.
+    """Describe the files of a plan that may not be touched; empty: none.
 
-    A pattern is judged at the submit, by the files that were edited.
+    Patterns are judged at the submit, by the edited files.
     """
     config, tree = run_context.base.contract.config, run_context.desk.open_base(run_context.base)
     paths = [path for path in plan.files if not _GLOB_SIGNS.search(path)]
-    found = find_closed(paths, tree, config)
-    messages = dict.fromkeys(f"{closed.path} {closed.message} {closed.fix}" for closed in found)
+    closed = find_closed(paths, tree, config)
+    messages = dict.fromkeys(f"{item.path} {item.message} {item.fix}" for item in closed)
     return "\n".join((*messages, "Plan without these files, or decline.")) if messages else ""
 
 
 def find_closed(touched: Iterable[str], tree: Tree, config: RepoConfig) -> tuple[Finding, ...]:
-    """Return what the scope has against touching these paths, there or new."""
+    """Return the findings of the scope against edits of these paths, existing or new."""
     present = frozenset(tree.paths())
     limits = paths.PathRules(config, present)
     contents = {path: tree.read(path) if path in present else None for path in sorted({*touched})}
@@ -159,12 +156,12 @@ def find_closed(touched: Iterable[str], tree: Tree, config: RepoConfig) -> tuple
         limits.check(ChangedFile(path=path, before=content, after=content or b""))
         for path, content in contents.items()
     )
-    found = chain(limits.faults, *checked)
-    return tuple(finding for finding in found if finding.severity is Severity.BLOCK)
+    findings = chain(limits.faults, *checked)
+    return tuple(finding for finding in findings if finding.severity is Severity.BLOCK)
 
 
 def read_refusal(form: forms.Form, run_context: RunContext) -> RunStopped:
-    """Turn a model's questions, or its reasons to make no change, into an error in its words."""
+    """Return an error with a model's questions, or with its reasons to make no change."""
     redact = run_context.desk.redactor.redact_record
     if isinstance(form, Questions):
         return TicketUnclear(
@@ -189,14 +186,14 @@ def read_refusal(form: forms.Form, run_context: RunContext) -> RunStopped:
 
 
 def explain_refused(notes: str) -> str:
-    """Say that a repository takes no changes by machines, and what its owner can do."""
+    """Explain that a repository refuses machine-made changes, and what its owner can do."""
     return (
         f"This repository refuses machine-made changes ({notes}). Its owner can allow them:"
         " `contributions: allow` in .github/mergewright.yml."
     )
 
 
-def read_answers(found: FollowUpSubmission) -> tuple[ItemAnswer, ...]:
+def read_answers(form: FollowUpSubmission) -> tuple[ItemAnswer, ...]:
     return tuple(
         ItemAnswer(
             item=answer.item,
@@ -204,19 +201,20 @@ def read_answers(found: FollowUpSubmission) -> tuple[ItemAnswer, ...]:
             text=cut_sentences(answer.words, MOST_SUMMARY),
             by_model=True,
         )
-        for answer in sorted(found.answers, key=lambda answer: answer.item)
+        for answer in sorted(form.answers, key=lambda answer: answer.item)
     )
 
 
 def find_answer_problems(
-    found: FollowUpSubmission, items: tuple[FollowUpItem, ...], *, is_edited: bool
+    form: FollowUpSubmission, items: tuple[FollowUpItem, ...], *, is_edited: bool
 ) -> list[str]:
-    """List contradictions among answers, items and edits, for the model."""
+    """List contradictions between answers, items and edits, for the model."""
     wanted = Counter(item.number for item in items)
-    given = Counter(answer.item for answer in found.answers)
-    wrong = [f"item {one} has no answer" for one in wanted - given]
-    wrong += [f"there is no item {one}, or it is already answered" for one in given - wanted]
-    is_done = any(answer.became == "done" for answer in found.answers)
+    answered = Counter(answer.item for answer in form.answers)
+    wrong = [f"item {number} has no answer" for number in wanted - answered]
+    extra = answered - wanted
+    wrong += [f"there is no item {number}, or it is already answered" for number in extra]
+    is_done = any(answer.became == "done" for answer in form.answers)
     if is_done and not is_edited:
         wrong.append("nothing was edited, so no item is done")
     if is_edited and not is_done:

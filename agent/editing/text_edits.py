@@ -1,4 +1,4 @@
-"""Replace text in a file, and show what a call has made of it. Pure."""
+"""Replace text in a file, and show the result. Pure."""
 
 import re
 
@@ -6,26 +6,26 @@ from agent.editing.forms import flatten_text
 from agent.errors import EditFailed
 
 _LONGEST_LINE = 400
-#: Lines that are shown before and after the new ones, and how many new ones.
+#: Context lines before and after the new ones, and maximum new lines that are shown.
 _LINES_AROUND, _MOST_NEW_LINES = 3, 60
 
 
 def replace_once(words: str, old: str, new: str) -> tuple[str, int, int]:
-    """Put `new` in the place of `old`, which may occur only once.
+    """Replace `old` by `new`; it must occur exactly once.
 
     Returns:
-        The text, and the first and last line of `new` in it; the last is before the first where
-        nothing is left there.
+        The new text, and the 1-based first and last line of `new`; the last is before the first if
+        the lines are removed.
 
     Raises:
-        EditFailed: There is no such place, or more than one, or nothing would change.
+        EditFailed: `old` does not occur once, or nothing would change.
     """
     if not old:
         raise EditFailed("old is empty; give the lines next to which the new ones go")
     if old == new:
         raise EditFailed("old and new are the same, so nothing was changed")
-    # A place may begin within another one.
-    starts = [found.start() for found in re.finditer(f"(?={re.escape(old)})", words)]
+    # Occurrences may overlap.
+    starts = [match.start() for match in re.finditer(f"(?={re.escape(old)})", words)]
     if not starts:
         start = flatten_text(old)
         raise EditFailed(f"old is not in the file; read it again: {start}")
@@ -42,7 +42,7 @@ def replace_once(words: str, old: str, new: str) -> tuple[str, int, int]:
 
 
 def show_lines(text: str, first: int, last: int) -> str:
-    """Show the lines that a call has made, with a few around them and their numbers."""
+    """Return the changed lines with numbers and a few lines of context."""
     lines = text.split("\n")
     start, end = max(0, first - 1 - _LINES_AROUND), min(len(lines), last + _LINES_AROUND)
     shown = [f"{at + 1:>6}\t{lines[at][:_LONGEST_LINE]}" for at in range(start, end)]

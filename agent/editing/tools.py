@@ -1,28 +1,26 @@
 """The tools of a model: a shell and edits in its sandbox, and the forms that it submits.
 
-The sandbox is a cache: it is opened anew from the base commit and the last Change when the process
-has lost it. Whatever a model wrote, each of its calls gets an answer.
+The sandbox is a cache: if it is lost, it is opened again from the base commit and the last change.
+Every call gets an answer, also an invalid one.
 """
 
 from __future__ import annotations
 
 import math
-import posixpath
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
-from agent.desk import Desk
-from agent.editing import forms, rebuilding, text_edits
+from agent.editing import forms, rebuilding, text_edits, turns
+from agent.editing.batch import Batch
 from agent.editing.memory import PLAN
-from agent.editing.preparation import Preparation
+from agent.editing.run_context import RunContext
 from agent.editing.turns import Turn
 from agent.errors import EditFailed, SandboxLost, SandboxMissing
 from agent.models.change import Change, Finding, Severity
-from agent.models.chat import CallResults, Reply, ToolCall, ToolResult, ToolSpec
+from agent.models.chat import CallResults, Reply, Role, ToolCall, ToolSpec
 from agent.models.checks import CheckReport
 from agent.models.environment import OpenedRepository, Prepared
 from agent.models.record import replace
@@ -33,92 +31,69 @@ from agent.text import sanitise
 from agent.text.sanitise import list_some
 
 MOST_CALLS = 40
-#: Characters of a result; of a longer one the middle is left out. Of one line of it.
+#: Maximum characters of a result and of one of its lines; longer ones lack their middle.
 MOST_RESULT, _LONGEST_OUTPUT_LINE = 30_000, 2_000
-#: Characters that the results of one reply may have: of a context window, in tokens, and at most.
+#: Maximum characters of one reply's results: as a multiple of the window's tokens, and in all.
 _BATCH_SHARE, _MOST_OF_A_BATCH = 0.75, 400_000
 _LEAST_RESULT = 400
-#: With less left of the run's minutes, no command is begun.
+#: No command begins with fewer seconds left of the run.
 LEAST_SECONDS = 5.0
-#: Default seconds of a command, as a multiple of the tests' time.
+#: Default time limit of a command, as a multiple of the tests' duration.
 _TIMES_TESTS = 1.5
 _MOST_LISTED = 20
-#: Environments built in one run; each may take minutes, and stays in the store.
+#: Maximum environments that a conversation builds; each takes minutes and stays in the store.
 _MOST_REBUILDS = 5
 LOST = "This is a new sandbox. Only your change was kept from the previous one."
 _REDIRECT = "cut; send it to a file in /tmp and read parts of that"
 _IGNORED = "ignored by the repository's rules, so no part of the change"
 _PLANNED = "The plan names the file, and .gitignore keeps it out of the change."
 _LEFT_BEHIND = "left behind by a program, so no part of the change"
-_CALLS_LOST = (
-    "The sandbox was lost during these calls. Their changes are gone; earlier changes are kept."
-)
 _AS_BASE = "The environment is the base branch's."
 _PLAN_COMES_FIRST = "`{name}` needs a plan first: call `plan`. To read on, call `bash`."
-
-
-@dataclass(frozen=True)
-class Workbench:
-    """What the tools of a conversation work on."""
-
-    desk: Desk
-    base: OpenedRepository
-    preparation: Preparation
-    find_seconds_left: Callable[[], float]
-    resources: ExitStack
-    """Closes what is open when the run is over."""
-
-
-def limit_batch(window: int) -> int:
-    """Return the characters that the results of one reply may have.
-
-    Args:
-        window: Tokens of the model's context.
-    """
-    return min(int(window * _BATCH_SHARE), _MOST_OF_A_BATCH)
 
 
 class ToolExecutor:
     def __init__(
         self,
-        bench: Workbench,
-        given: forms.Forms,
+        run_context: RunContext,
+        submitted: forms.Forms,
         *,
-        most_of_a_batch: int = _MOST_OF_A_BATCH,
+        role: Role = "editor",
         edits: bool = True,
         is_planned: bool = True,
     ) -> None:
-        """Take the forms that can be submitted, by name.
+        """Open no sandbox yet.
 
         Args:
-            most_of_a_batch: See `limit_batch`.
-            edits: Whether what happens in the sandbox becomes part of the change.
-            is_planned: Whether a plan is accepted; before that the base is read, without an
-                environment.
+            submitted: Forms that can be submitted, by the names of their tools.
+            role: Role of the model; its context window limits the results of a reply.
+            edits: Whether edits in the sandbox become part of the change.
+            is_planned: Whether a plan is accepted; before that, the sandbox has no environment.
         """
-        self._bench, self._forms, self._edits = bench, given, edits
+        self._run_context, self._forms, self._edits = run_context, submitted, edits
         self._is_planned = is_planned
         self._planned: tuple[str, ...] = ()
-        """Files that the plan names."""
+        """Files in the plan."""
         self._left_behind: set[str] = set()
-        """New empty files that no call names: a program may open a database and write nothing."""
+        """New empty files that no call names, such as a database that a program only opened."""
         names = _TOOLS.keys() if edits else {"bash"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
-        self._most_of_a_batch = most_of_a_batch
+        window = turns.find_window(role, run_context)
+        self._most_of_a_batch = min(int(window * _BATCH_SHARE), _MOST_OF_A_BATCH)
         self._session: Session | None = None
         self._digest = ""
-        """Digest of the change in the sandbox; empty: not known."""
+        """Digest of the change in the sandbox; empty: unknown."""
         self._rebuilds = 0
         self._reported: set[str] = set()
-        """Files outside the change that were reported to the model."""
+        """Notes on files outside the change that the model has got."""
         self._until = 0.0
         self._left = 0
-        """Characters that results of the reply at work may still have."""
-        bench.resources.callback(self.close)
+        """Characters left for the results of the current reply."""
+        run_context.resources.callback(self.close)
 
     @cached_property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """The tools as a model is shown them; the same throughout a conversation."""
+        """The tools for the model, which never change in a conversation."""
         limits = (
             f"Of a result the first and last {MOST_RESULT // 2:,} characters are returned, of all"
             f" results of one reply {self._most_of_a_batch:,}: send longer output to a file."
@@ -127,11 +102,11 @@ class ToolExecutor:
             forms.make_tool_spec(name, kind, limits * (kind is forms.Bash))
             for name, (kind, _) in self._tools.items()
         )
-        given = (forms.make_tool_spec(name, form) for name, form in self._forms.items())
-        return (*tools, *given)
+        submitted = (forms.make_tool_spec(name, form) for name, form in self._forms.items())
+        return (*tools, *submitted)
 
     def begin_edits(self, planned: tuple[str, ...]) -> None:
-        """Go on in a sandbox with the environment from a turn on, since the plan is accepted."""
+        """Continue in a new sandbox with the environment, since the plan is accepted."""
         self._is_planned, self._planned = True, planned
         self.close()
 
@@ -141,21 +116,21 @@ class ToolExecutor:
         self._session, self._digest = None, ""
 
     def read_form(self, done: CallResults) -> forms.Form:
-        """Read the form that was submitted."""
+        """Read the submitted form from the record of its calls."""
         return self._forms[done.form_name].model_validate_json(done.form)
 
     def carry_out(self, reply: Reply, before: Change, turn: Turn) -> CallResults:
-        """Carry out the calls of a reply up to a form, and take the change from the tree.
+        """Run the calls of a reply up to a form, and read the change from the tree.
 
         Raises:
             SandboxLost: No sandbox could be opened, or the run was stopped.
-            SandboxMissing: No sandbox is to be had.
+            SandboxMissing: Sandboxes are not configured or not available.
         """
-        self._until = time.monotonic() + self._bench.find_seconds_left()
+        self._until = time.monotonic() + self._run_context.seconds_left
         self._left = self._most_of_a_batch
         if self._digest != before.digest:
             self.close()
-        batch = _Batch(before, reply.calls, is_late=turn.number > 1)
+        batch = Batch(before, reply.calls, is_late=turn.number > 1)
         try:
             for call in reply.calls:
                 self._carry_out_call(call, batch)
@@ -175,11 +150,11 @@ class ToolExecutor:
         )
         facts = {**turn.facts, "change_digest": (called.change or before).digest}
         results = [result.model_dump(mode="json") for result in called.results]
-        facts["results"] = self._bench.desk.redactor.redact_record(results)
-        self._bench.desk.events.note("model", "model.called", **facts)
+        facts["results"] = self._run_context.desk.redactor.redact_record(results)
+        self._run_context.desk.events.note("model", "model.called", **facts)
         return called
 
-    def _carry_out_call(self, call: ToolCall, batch: _Batch) -> None:
+    def _carry_out_call(self, call: ToolCall, batch: Batch) -> None:
         try:
             answer, failed = self._answer(call, batch), False
         except EditFailed as problem:
@@ -187,8 +162,8 @@ class ToolExecutor:
         self._left -= len(answer)
         batch.add_result(call, answer, failed=failed)
 
-    def _answer(self, call: ToolCall, batch: _Batch) -> str:
-        """Carry a call out and return its answer; EditFailed: it is not carried out."""
+    def _answer(self, call: ToolCall, batch: Batch) -> str:
+        """Run a call and return its answer. Raises EditFailed if it is refused or fails."""
         if batch.form_name:
             raise EditFailed(f"`{batch.form_name}` has to be the last call of a reply")
         if len(batch.results) >= MOST_CALLS:
@@ -210,45 +185,45 @@ class ToolExecutor:
         arguments = forms.read_arguments(call, kind)
         return work(self, batch, arguments)
 
-    def _open(self, batch: _Batch) -> Session:
-        """Open the sandbox with the change before the calls, unless it is open."""
+    def _open(self, batch: Batch) -> Session:
+        """Return the open sandbox, or open one with the change before the calls."""
         if self._session is None:
-            bench, change = self._bench, batch.before
-            opened: OpenedRepository = bench.base
+            desk, change = self._run_context.desk, batch.before
+            opened = self._run_context.base
             if self._is_planned:
                 try:
-                    opened, words = rebuilding.find_environment(change, self._prepared, bench.desk)
+                    opened, words = rebuilding.find_environment(change, self._prepared, desk)
                 except EditFailed as problem:
                     opened, words = self._prepared, problem.message
                 batch.notes.append(words)
             batch.notes.append(LOST * batch.is_late)
             self._session = self._open_session(opened, change)
             if self._is_planned and self._edits:
-                # Files that set-up has left are not the model's.
+                # Ignored files of the set-up are not reported.
                 left = self._session.take().ignored
                 self._reported.update(f"{path}: {_IGNORED}" for path in left)
-        # The digest is known again once all calls are carried out.
+        # The digest is set again after all calls.
         self._digest = ""
         batch.is_open = True
         return self._session
 
     def _open_session(self, opened: OpenedRepository, change: Change) -> Session:
-        desk = self._bench.desk
+        desk = self._run_context.desk
         if desk.sessions is None:
             raise SandboxMissing("No sandbox is configured for models.")
         return desk.sessions.open(desk.provide(opened), change, desk.stopped)
 
-    def _collect(self, batch: _Batch) -> Change:
-        """Take the change from the tree; say which files are no part of it."""
+    def _collect(self, batch: Batch) -> Change:
+        """Read the change from the tree, and note the files that are not part of it."""
         change = before = batch.before
         if self._edits and self._is_planned and batch.is_open:
             change, taken = self._take(batch)
-            known = {file.path: file.after for file in before.files}
+            contents = {file.path: file.after for file in before.files}
             written = [
                 file.path
                 for file in change.files
                 if file.before is not None
-                and known.get(file.path, file.before) != file.after
+                and contents.get(file.path, file.before) != file.after
                 and not batch.is_named(file.path)
             ]
             if written:
@@ -274,16 +249,16 @@ class ToolExecutor:
         self._digest = change.digest
         return change
 
-    def _take(self, batch: _Batch) -> tuple[Change, CollectedChange]:
-        """Take the change, without new files that programs have left behind."""
+    def _take(self, batch: Batch) -> tuple[Change, CollectedChange]:
+        """Read the change from the tree, without new files that programs left behind."""
         assert self._session is not None  # noqa: S101
-        before, ready = batch.before, self._bench.preparation.ready
+        before, ready = batch.before, self._run_context.preparation.ready
         taken = self._session.take(before.paths, self._planned)
         named = {file for file in taken.change.files if batch.is_named(file.path)}
         self._left_behind |= {
             file.path
             for file in taken.change.files
-            # Python's own marks of packages are made by generators, too.
+            # Generators make empty `__init__.py` files.
             if not (file.before or file.after or file.path.endswith(".py") or file in named)
         }
         self._left_behind -= {file.path for file in named if file.after}
@@ -296,7 +271,7 @@ class ToolExecutor:
         return replace(taken.change, files=files, notes=before.notes, left_out=out), taken
 
     def _find_planned(self, ignored: tuple[str, ...]) -> Iterator[Finding]:
-        """Yield a finding for each file that the plan names and the repository's rules ignore."""
+        """Yield a finding for each file of the plan that .gitignore excludes."""
         assert self._session is not None  # noqa: S101
         folders = tuple(path for path in ignored if path.endswith("/"))
         for path in self._planned:
@@ -313,53 +288,53 @@ class ToolExecutor:
                     fix="Add it by hand if it is needed.",
                 )
 
-    def run_bash(self, batch: _Batch, asked: forms.Bash) -> str:
-        """Run a command; its output, exit code and limits are the answer."""
-        ready, session = self._bench.preparation.ready, self._open(batch)
-        wanted = asked.seconds or choose_seconds(ready.baseline if ready else None)
+    def run_bash(self, batch: Batch, arguments: forms.Bash) -> str:
+        """Run a command; the answer has its output, exit code and reached limit."""
+        ready, session = self._run_context.preparation.ready, self._open(batch)
+        wanted = arguments.seconds or choose_seconds(ready.baseline if ready else None)
         seconds = limit_seconds(
             min(max(wanted, LEAST_SECONDS), forms.MOST_SECONDS), self._seconds_left()
         )
-        ran = session.run(asked.command, seconds=seconds)
+        ran = session.run(arguments.command, seconds=seconds)
         output = sanitise.strip_terminal_codes(ran.output).rstrip()
-        # A search that meets generated files would show little else.
+        # Long lines of generated files would fill the result of a search.
         output = "\n".join(
             sanitise.shorten_middle(line, _LONGEST_OUTPUT_LINE, where=_REDIRECT)
             for line in output.split("\n")
         )
         most, omitted = min(MOST_RESULT, max(self._left, _LEAST_RESULT)), ran.omitted_bytes
-        said = [sanitise.shorten_middle(output, most, where=_REDIRECT, omitted=omitted)]
+        lines = [sanitise.shorten_middle(output, most, where=_REDIRECT, omitted=omitted)]
         if ran.timed_out:
-            said.append(f"[stopped after {seconds} s]")
+            lines.append(f"[stopped after {seconds} s]")
         elif ran.exit_code:
-            said.append(f"[exit code {ran.exit_code}]")
-        return "\n".join(filter(None, said)) or "(no output)"
+            lines.append(f"[exit code {ran.exit_code}]")
+        return "\n".join(filter(None, lines)) or "(no output)"
 
-    def edit_file(self, batch: _Batch, asked: forms.Edit) -> str:
-        """Replace a piece that occurs exactly once; line ends stay as they are."""
+    def edit_file(self, batch: Batch, arguments: forms.Edit) -> str:
+        """Replace a text that occurs exactly once; line ends stay."""
         session = self._open(batch)
-        content = session.read(asked.path)
+        content = session.read(arguments.path)
         if content is None:
-            raise EditFailed(f"there is no such file: {forms.flatten_text(asked.path)}")
+            raise EditFailed(f"there is no such file: {forms.flatten_text(arguments.path)}")
         try:
             words = content.decode()
         except UnicodeDecodeError as problem:
             raise EditFailed("the file is not UTF-8") from problem
         crlf = "\r\n" in words and words.count("\r\n") == words.count("\n")
         plain = words.replace("\r\n", "\n") if crlf else words
-        edited, first, last = text_edits.replace_once(plain, asked.old, asked.new)
-        session.write(asked.path, (edited.replace("\n", "\r\n") if crlf else edited).encode())
+        edited, first, last = text_edits.replace_once(plain, arguments.old, arguments.new)
+        session.write(arguments.path, (edited.replace("\n", "\r\n") if crlf else edited).encode())
         return text_edits.show_lines(edited, first, last)
 
-    def write_file(self, batch: _Batch, asked: forms.Write) -> str:
-        if asked.path.startswith("~"):
+    def write_file(self, batch: Batch, arguments: forms.Write) -> str:
+        if arguments.path.startswith("~"):
             raise EditFailed("`~` is not expanded: paths start at the root of the tree")
-        self._open(batch).write(asked.path, asked.text.encode())
-        shown = asked.text.removesuffix("\n")
-        return text_edits.show_lines(asked.text, 1, shown.count("\n") + 1 if shown else 0)
+        self._open(batch).write(arguments.path, arguments.text.encode())
+        shown = arguments.text.removesuffix("\n")
+        return text_edits.show_lines(arguments.text, 1, shown.count("\n") + 1 if shown else 0)
 
-    def rebuild(self, batch: _Batch, asked: forms.Rebuild) -> str:
-        """Bring the lock up to date and go on in a sandbox with the environment of the change."""
+    def rebuild(self, batch: Batch, arguments: forms.Rebuild) -> str:
+        """Update the locks, and continue in a sandbox with the environment of the change."""
         limit_seconds(LEAST_SECONDS, self._seconds_left())
         if self._rebuilds == _MOST_REBUILDS:
             raise EditFailed(f"a conversation builds {_MOST_REBUILDS} environments at most")
@@ -367,16 +342,16 @@ class ToolExecutor:
         self._open(batch)
         self._update_locks(batch)
         change, _ = self._take(batch)
-        desk = self._bench.desk
+        desk = self._run_context.desk
         opened, words = rebuilding.find_environment(change, self._prepared, desk)
         self.close()
         self._session = self._open_session(opened, change)
         return f"{words or _AS_BASE} {LOST}"
 
-    def _update_locks(self, batch: _Batch) -> None:
-        """Bring the locks up to date, as part of the change; EditFailed: a tool cannot."""
+    def _update_locks(self, batch: Batch) -> None:
+        """Update the locks as part of the change. Raises EditFailed if a tool fails."""
         change = self._take(batch)[0] if self._session else batch.before
-        desk = self._bench.desk
+        desk = self._run_context.desk
         locks, batch.findings = rebuilding.update_locks(change, self._prepared, desk)
         if batch.findings:
             self._open(batch)
@@ -385,49 +360,14 @@ class ToolExecutor:
 
     @property
     def _prepared(self) -> Prepared:
-        """The base with its environment, once there is a plan."""
-        return self._bench.preparation.finish().prepared
+        """The base with its environment."""
+        return self._run_context.preparation.finish().prepared
 
     def _seconds_left(self) -> float:
         return self._until - time.monotonic()
 
 
-@dataclass
-class _Batch:
-    """The calls of one reply, as far as they are carried out."""
-
-    before: Change
-    calls: tuple[ToolCall, ...]
-    is_late: bool
-    """Whether a sandbox that has to be opened was lost."""
-    results: list[ToolResult] = field(default_factory=list)
-    form_name: str = ""
-    form: forms.Form | None = None
-    is_open: bool = False
-    """Whether a call works in the sandbox."""
-    notes: list[str] = field(default_factory=list)
-    findings: tuple[Finding, ...] = ()
-    """Of compiled requirements that do not follow the change."""
-
-    def is_named(self, path: str) -> bool:
-        """Whether a call names a file: what programs leave behind is not offered."""
-        name = posixpath.basename(path.rstrip("/"))
-        return any(name in call.arguments for call in self.calls)
-
-    def add_result(self, call: ToolCall, content: str, *, failed: bool) -> None:
-        about = {"call_id": call.call_id, "name": forms.flatten_text(call.name)}
-        self.results.append(ToolResult(**about, content=content, failed=failed))
-
-    def lose_work(self) -> None:
-        """Answer what is left to do once the sandbox is lost, and accept no form."""
-        self.form_name, self.form = "", None
-        self.results = [result for result in self.results if result.content]
-        for call in self.calls[len(self.results) :]:
-            self.add_result(call, "not finished: the sandbox was lost", failed=True)
-        self.notes.append(_CALLS_LOST)
-
-
-_Tool = tuple[type[forms.Form], Callable[[ToolExecutor, _Batch, Any], str]]
+_Tool = tuple[type[forms.Form], Callable[[ToolExecutor, Batch, Any], str]]
 _TOOLS: dict[str, _Tool] = {
     "bash": (forms.Bash, ToolExecutor.run_bash),
     "edit": (forms.Edit, ToolExecutor.edit_file),
@@ -437,10 +377,10 @@ _TOOLS: dict[str, _Tool] = {
 
 
 def limit_seconds(most: float, left: float) -> int:
-    """Return the whole seconds that something may take.
+    """Return the lower of both limits, in whole seconds.
 
     Raises:
-        EditFailed: Too few are left to begin it.
+        EditFailed: Too little time is left.
     """
     if (seconds := math.floor(min(most, left))) < LEAST_SECONDS:
         raise EditFailed("the run's time (limits.minutes) is used up, so nothing more runs")
@@ -448,6 +388,6 @@ def limit_seconds(most: float, left: float) -> int:
 
 
 def choose_seconds(baseline: CheckReport | None) -> int:
-    """Return the seconds of a command where the model does not say how many."""
+    """Return the default time limit of a command in seconds."""
     tests = baseline.tests.seconds if baseline else 0.0
     return max(forms.SECONDS, math.ceil(_TIMES_TESTS * tests))

@@ -1,15 +1,13 @@
-"""One turn of a conversation: a model is asked within the budget, and its reply is on record.
+"""One turn of a conversation: a request within the budget, and its recorded reply.
 
-A reply that is on record is never asked for again. What is recorded is redacted; what
-is sent is not, since edits have to match files to the letter.
+A recorded reply is never requested again. Records are redacted. Requests are not, since edits must
+match the files exactly.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.desk import Desk
+from agent.editing.run_context import RunContext
 from agent.errors import ModelRefused, ModelUnusable, TimeSpent
-from agent.llm.budget import SpendingCaps
 from agent.models.chat import (
     LEAST_SECONDS,
     ChatModel,
@@ -22,12 +20,12 @@ from agent.models.chat import (
 )
 from agent.models.model_use import format_usd
 from agent.models.record import replace
-from agent.models.step import Once, StepName
+from agent.models.step import StepName
 from agent.text import sanitise
 from agent.text.check_summary import format_count
 
 _MOST_REFUSAL = 300
-#: So many turns alike, or without a call, end a conversation.
+#: Number of equal turns, or of turns without a call, that ends a conversation.
 _MOST_ALIKE = 3
 
 
@@ -38,7 +36,7 @@ class Turn:
     """1-based."""
 
     def named(self, part: str) -> StepName:
-        """Name the step of a part of it."""
+        """Return the name of a step of this turn."""
         return self.conversation.named(f"{self.number} {part}")
 
     @property
@@ -46,94 +44,90 @@ class Turn:
         return {"conversation": self.conversation, "turn": self.number}
 
 
-@dataclass(frozen=True)
-class ModelTurns:
-    """Asks the models of a run for the turns of its conversations."""
-
-    once: Once
-    desk: Desk
-    caps: SpendingCaps
-    find_seconds_left: Callable[[], float]
-    """What models may still use of the run's minutes."""
-    begin: Callable[[], object] = lambda: None
-    """Called before each request."""
-
-    @property
-    def models(self) -> ChatModel:
-        """The models of the run; ModelUnusable: none is configured any more."""
-        if self.desk.models is None:
-            raise ModelUnusable(
-                "No model is configured; set MERGEWRIGHT_MODEL or MERGEWRIGHT_MODEL_EDITOR."
-            )
-        return self.desk.models
-
-    def choose_model(self, role: Role) -> str:
-        """Name the model that is asked next; empty: the first of the chain."""
-        return self.desk.facts.account.choose_model(role, self.models.list_chain(role))
-
-    def find_window(self, role: Role) -> int:
-        """Return the tokens of the context of the model that is asked next."""
-        chain = self.models.list_chain(role)
-        return self.models.find_window(self.choose_model(role) or next(iter(chain), ""))
-
-    def describe_money_left(self) -> str:
-        """Say what models may still cost; empty: there is no limit."""
-        spent, caps = self.desk.facts.account, self.caps
-        usd = "" if caps.usd is None else f", {format_usd(max(0.0, caps.usd - spent.usd))}"
-        tokens = self._count_tokens_left()
-        return usd if tokens is None else f"{usd}, {max(0, tokens):,} tokens"
-
-    def _count_tokens_left(self) -> int | None:
-        most = self.caps.tokens
-        return None if most is None else most - self.desk.facts.account.tokens
-
-    def request_reply(self, name: StepName, turn: Turn, request: ChatRequest) -> Reply:
-        """Have the next reply, from the record where there is one.
-
-        Raises:
-            AgentError: As `ChatModel.reply` does.
-            BudgetSpent: The request could cost more than is left.
-        """
-        reply = self.once(name, self._request_reply, request, turn)
-        # A refusal has been paid for as well.
-        self.desk.facts.account.count_reply(request.role, reply)
-        if reply.finish == "refused":
-            said = self.desk.redactor(reply.text)
-            words = sanitise.strip_terminal_codes(" ".join(said.split()))[:_MOST_REFUSAL]
-            raise ModelRefused(f"{reply.model} refused to answer. {words}".strip())
-        return reply
-
-    def _request_reply(self, request: ChatRequest, turn: Turn) -> Reply:
-        models, desk, seconds = self.models, self.desk, self.find_seconds_left()
-        if seconds < LEAST_SECONDS:
-            raise TimeSpent(
-                f"Only {seconds:.0f} s are left (limits.minutes) before request {turn.number} of"
-                f" {turn.conversation}; it needs at least {LEAST_SECONDS:.0f} s."
-            )
-        left = self._count_tokens_left()
-        request = replace(request, most_usd=self.caps.usd, tokens_left=left)
-        facts = {**turn.facts, "digest": request.digest}
-        # The last one is ours; all before it were sent with the reply before, or are that reply.
-        new = [request.messages[-1].model_dump(mode="json")]
-        words = {"messages": new} | ({"system": request.system} if turn.number == 1 else {})
-        desk.events.note(
-            "model",
-            "model.asked",
-            **facts,
-            role=request.role,
-            model_chain=models.list_chain(request.role),
-            **desk.redactor.redact_record(words),
+def find_models(run_context: RunContext) -> ChatModel:
+    """Return the models of the run. Raises ModelUnusable if none is configured any more."""
+    if run_context.desk.models is None:
+        raise ModelUnusable(
+            "No model is configured; set MERGEWRIGHT_MODEL or MERGEWRIGHT_MODEL_EDITOR."
         )
-        self.begin()
-        reply = models.reply(request, desk.stopped, seconds)
-        redacted = desk.redactor.redact_record(reply.model_dump(mode="json"))
-        desk.events.note("model", "model.answered", **facts, reply=redacted)
-        desk.say(_summarize_reply(turn, reply))
-        return reply
+    return run_context.desk.models
+
+
+def choose_model(role: Role, run_context: RunContext) -> str:
+    """Return the model that is asked next; empty: the first of the chain."""
+    return run_context.account.choose_model(role, find_models(run_context).list_chain(role))
+
+
+def find_window(role: Role, run_context: RunContext) -> int:
+    """Return the context window of the model that is asked next, in tokens."""
+    models = find_models(run_context)
+    first = next(iter(models.list_chain(role)), "")
+    return models.find_window(choose_model(role, run_context) or first)
+
+
+def describe_money_left(run_context: RunContext) -> str:
+    """Describe what models may still cost; empty: there is no limit."""
+    caps, spent = run_context.caps, run_context.account
+    usd = "" if caps.usd is None else f", {format_usd(max(0.0, caps.usd - spent.usd))}"
+    tokens = _count_tokens_left(run_context)
+    return usd if tokens is None else f"{usd}, {max(0, tokens):,} tokens"
+
+
+def _count_tokens_left(run_context: RunContext) -> int | None:
+    most = run_context.caps.tokens
+    return None if most is None else most - run_context.account.tokens
+
+
+def request_reply(
+    name: StepName, turn: Turn, request: ChatRequest, run_context: RunContext
+) -> Reply:
+    """Request the next reply, or read it from the record if it has one.
+
+    Raises:
+        AgentError: As `ChatModel.reply` does.
+        BudgetSpent: The request could cost more than is left.
+    """
+    reply = run_context.once(name, _request_reply, request, turn, run_context)
+    # A refusal is billed, too.
+    run_context.account.count_reply(request.role, reply)
+    if reply.finish == "refused":
+        refusal = run_context.desk.redactor(reply.text)
+        words = sanitise.strip_terminal_codes(" ".join(refusal.split()))[:_MOST_REFUSAL]
+        raise ModelRefused(f"{reply.model} refused to answer. {words}".strip())
+    return reply
+
+
+def _request_reply(request: ChatRequest, turn: Turn, run_context: RunContext) -> Reply:
+    models, desk = find_models(run_context), run_context.desk
+    if (seconds := run_context.seconds_left) < LEAST_SECONDS:
+        raise TimeSpent(
+            f"Only {seconds:.0f} s are left (limits.minutes) before request {turn.number} of"
+            f" {turn.conversation}; it needs at least {LEAST_SECONDS:.0f} s."
+        )
+    left = _count_tokens_left(run_context)
+    request = replace(request, most_usd=run_context.caps.usd, tokens_left=left)
+    facts = {**turn.facts, "digest": request.digest}
+    # Only the last message is new: the others are in earlier records.
+    new = [request.messages[-1].model_dump(mode="json")]
+    words = {"messages": new} | ({"system": request.system} if turn.number == 1 else {})
+    desk.events.note(
+        "model",
+        "model.asked",
+        **facts,
+        role=request.role,
+        model_chain=models.list_chain(request.role),
+        **desk.redactor.redact_record(words),
+    )
+    run_context.preparation.begin()
+    reply = models.reply(request, desk.stopped, seconds)
+    redacted = desk.redactor.redact_record(reply.model_dump(mode="json"))
+    desk.events.note("model", "model.answered", **facts, reply=redacted)
+    desk.say(_summarize_reply(turn, reply))
+    return reply
 
 
 def _summarize_reply(turn: Turn, reply: Reply) -> str:
-    """Describe a reply in one line, without the model's words."""
+    """Describe a reply in one line, without its text."""
     refused = reply.finish == "refused"
     calls = "it refused to answer" if refused else format_count(len(reply.calls), "call")
     price = "" if reply.cost_usd is None else f", ${reply.cost_usd:.4f}"
@@ -145,7 +139,7 @@ def _summarize_reply(turn: Turn, reply: Reply) -> str:
 
 
 def find_end(messages: tuple[Message, ...], most_turns: int) -> str:
-    """Say why a conversation is over; empty: it goes on."""
+    """Explain why a conversation is over; empty: it is not."""
     replies = [message.reply for message in messages if isinstance(message, ModelTurn)]
     if len(replies) >= _MOST_ALIKE and not any(reply.calls for reply in replies[-_MOST_ALIKE:]):
         why = f"the model answered {_MOST_ALIKE} times without calling a tool; try another model"
@@ -160,9 +154,9 @@ def find_end(messages: tuple[Message, ...], most_turns: int) -> str:
 
 
 def count_idle(messages: tuple[Message, ...]) -> int:
-    """Count the last turns whose calls and results are those of an earlier turn.
+    """Count the latest turns with the same calls and results as earlier ones.
 
-    Of a call that was not carried out only the answer counts, however it was worded.
+    Of a refused call only the answer is compared.
     """
     earlier, count = set[object](), 0
     for asked, answer in zip(messages[1::2], messages[2::2], strict=False):

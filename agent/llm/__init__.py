@@ -1,1 +1,1 @@
-"""Models over the network: providers through pydantic-ai; tries and chain are ours."""
+"""Requests to models over the network, through pydantic-ai, within budgets."""

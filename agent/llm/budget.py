@@ -1,4 +1,4 @@
-"""What one run may use: minutes, and money or tokens for models, as often as that was granted."""
+"""The budget of a run: minutes, and money or tokens for models."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _MINUTES, _SUITES = 30, 4
 
 
 class SpendingCaps(Record):
-    """The most that models may use in one run; None: no limit."""
+    """Limits of the models in one run; None: no limit."""
 
     usd: float | None = None
     tokens: int | None = None
@@ -22,14 +22,14 @@ class SpendingCaps(Record):
 class Budget:
     settings: Settings
     grants: int = 1
-    """Times that the run was allowed its money and minutes."""
+    """How often the run has got its money and minutes: once, and again with each continuation."""
 
     def find_minutes(self, config: RepoConfig | None, suite_seconds: float = 0.0) -> int:
-        """Return the lower of what operator and repository allow.
+        """Return the maximum minutes of a run: the lower of the operator's and the repository's.
 
         Args:
-            config: Of the repository; None: it is not known yet.
-            suite_seconds: Of the tests on base, as far as they are measured.
+            config: The repository's configuration; None: not known yet.
+            suite_seconds: Duration of the base commit's tests; 0: not measured yet.
         """
         most = self.settings.max_minutes
         asked = config.limits.minutes if config else most
@@ -38,15 +38,15 @@ class Budget:
         return min(asked, most) * self.grants
 
     def find_usd(self, config: RepoConfig | None = None) -> float:
-        """Return the lower of what operator and repository allow; see `find_minutes`."""
+        """Return the maximum dollars of a run: the lower of the operator's and the repository's."""
         most = self.settings.model_usd
         return (min(config.limits.usd or most, most) if config else most) * self.grants
 
     def find_limits(self, config: RepoConfig, share: float = 1.0) -> SpendingCaps:
-        """Return what may be spent on models.
+        """Return the limits for models.
 
         Args:
-            share: The part of it that may be spent by now.
+            share: Part of the budget that may be used.
         """
         tokens = self.settings.model_tokens
         return SpendingCaps(

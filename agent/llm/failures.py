@@ -1,4 +1,4 @@
-"""What the errors of pydantic-ai, and of the providers behind it, mean for a run."""
+"""Translate the errors of pydantic-ai, and of the providers behind it, into their meaning."""
 
 import re
 from collections.abc import Callable
@@ -7,46 +7,46 @@ from typing import Literal
 
 from pydantic_ai import exceptions as theirs
 
-from agent.models.chat import vendor
+from agent.models.chat import get_provider
 from agent.text import sanitise
 
-#: Errors of the library on an answer that is JSON but not of the promised shape.
+#: Errors of the library on an answer that is JSON of an unexpected form.
 _SENSELESS = (AttributeError, IndexError, KeyError, TypeError, ValueError, AssertionError)
 KNOWN = (theirs.AgentRunError, theirs.UserError, ImportError, TimeoutError, *_SENSELESS)
-"""Whatever asking a model may raise."""
+"""All errors that a request to a model may raise."""
 _MOST_CHARACTERS = 300
 _TOO_MANY_REQUESTS = 429
-#: Codes with which a provider declines what is asked: its content, not its form.
+#: Codes of providers that refuse the content of a request, not its form.
 _DECLINED = frozenset({"content_filter", "invalid_prompt"})
 
-#: As the wires name it.
+#: Names of the limit of a reply in the providers' protocols.
 _LIMIT = re.compile(r"max_(?:\w+_)?tokens|maxOutputTokens")
 
 Why = Literal["unavailable", "unusable", "full", "rejected", "refused"]
-"""It may answer when it is asked again; key, name or account are the operator's to fix; the
-request is longer than the context window; the provider does not accept the request as it is made;
-the model or its provider will not have this asked."""
+"""unavailable: a retry may succeed. unusable: the operator has to fix key, name or account. full:
+the request is longer than the context window. rejected: the provider does not accept the form of
+the request. refused: the model or its provider refuses the content."""
 
 
 @dataclass(eq=False)
 class ModelFailure(Exception):
     words: str
-    """What goes after the model's name and a colon."""
+    """Description that follows the model's name and a colon."""
     why: Why = "unavailable"
     after: float | None = None
-    """Seconds until it may be asked again, where the provider said so."""
+    """Seconds until a retry is allowed, if the provider said so."""
     paid: bool = False
-    """Whether the provider may charge for it all the same."""
+    """Whether the provider may charge for the request nevertheless."""
     details: str = ""
     """See `errors.AgentError.details`."""
     names_limit: bool = False
-    """Whether the provider names the limit of the reply, as it does where that is too high."""
+    """Whether the provider names the limit of the reply, which may be too high."""
     is_limited: bool = False
-    """Whether the provider has had too many requests."""
+    """Whether the provider refuses further requests for now (429)."""
 
     @property
     def kind(self) -> str:
-        """Say for metrics why it failed."""
+        """The cause, for metrics."""
         return "limited" if self.is_limited else self.why
 
     def __str__(self) -> str:
@@ -54,21 +54,21 @@ class ModelFailure(Exception):
 
 
 def classify_error(problem: Exception, name: str, redact: Callable[[str], str]) -> ModelFailure:
-    """Turn a `KNOWN` error into what it means for a model."""
+    """Translate a `KNOWN` error."""
     if isinstance(problem, ModelFailure):
         return problem
-    said = _read_message(problem, redact)
-    found = _classify_kind(problem, name, _summarize_problem(problem, redact), said)
+    message = _read_message(problem, redact)
+    failure = _classify_kind(problem, name, _summarize_problem(problem, redact), message)
     status = getattr(problem, "status_code", None)
-    found.is_limited = found.why == "unavailable" and status == _TOO_MANY_REQUESTS
-    found.names_limit = found.why in ("full", "rejected") and bool(_LIMIT.search(said))
-    if said and said not in found.words:
-        found.details = f"{name} says: “{said}”."
-    return found
+    failure.is_limited = failure.why == "unavailable" and status == _TOO_MANY_REQUESTS
+    failure.names_limit = failure.why in ("full", "rejected") and bool(_LIMIT.search(message))
+    if message and message not in failure.words:
+        failure.details = f"{name} says: “{message}”."
+    return failure
 
 
-def _classify_kind(problem: Exception, name: str, summary: str, said: str) -> ModelFailure:
-    variables = vendor(name).upper().replace("-", "_")
+def _classify_kind(problem: Exception, name: str, summary: str, message: str) -> ModelFailure:
+    variables = get_provider(name).upper().replace("-", "_")
     match problem:
         case ImportError():
             return ModelFailure(f"its provider is not installed ({problem})", "unusable")
@@ -95,7 +95,7 @@ def _classify_kind(problem: Exception, name: str, summary: str, said: str) -> Mo
             )
             return ModelFailure(words, "full")
         case theirs.ModelRequestRejectedError() if problem.provider_error_code not in _DECLINED:
-            whole = ": ".join(filter(None, (summary, said)))
+            whole = ": ".join(filter(None, (summary, message)))
             words = (
                 f"it rejected the request ({whole}); check its name in MERGEWRIGHT_MODEL and"
                 " its provider's URL, or try MERGEWRIGHT_MODEL_STREAM=off"
@@ -114,7 +114,7 @@ def _classify_kind(problem: Exception, name: str, summary: str, said: str) -> Mo
 
 
 def _may_be_charged(problem: theirs.ModelAPIError) -> bool:
-    """Whether the model may have begun to answer before the request failed."""
+    """Whether the model may have begun its answer before the request failed."""
     if isinstance(problem, theirs.ModelConnectionError):
         return problem.phase not in ("connect", "pool")
     return problem.in_stream or not isinstance(problem, theirs.ModelHTTPError)
@@ -132,16 +132,16 @@ def _summarize_problem(problem: Exception, redact: Callable[[str], str]) -> str:
 
 
 def _read_message(problem: Exception, redact: Callable[[str], str]) -> str:
-    """Read a provider's description of an error, however it wraps it."""
-    said = getattr(problem, "body", None)
+    """Read a provider's message from the body of an error, at any of the usual keys."""
+    body = getattr(problem, "body", None)
     for key in ("error", "message", "detail"):
-        said = said.get(key, said) if isinstance(said, dict) else said
-    # A page for browsers says nothing, and one of a proxy may be long.
-    if not isinstance(said, str) or said.lstrip().startswith("<"):
+        body = body.get(key, body) if isinstance(body, dict) else body
+    # An HTML page, as of a proxy, has no message and may be long.
+    if not isinstance(body, str) or body.lstrip().startswith("<"):
         return ""
-    return _shorten_text(said, redact).rstrip(".")
+    return _shorten_text(body, redact).rstrip(".")
 
 
 def _shorten_text(words: str, redact: Callable[[str], str]) -> str:
-    # Cutting first could leave half of a secret, which no redaction recognises.
+    # Redacted before the cut: half of a secret is not recognised.
     return sanitise.strip_terminal_codes(redact(" ".join(words.split())))[:_MOST_CHARACTERS]

@@ -1,4 +1,4 @@
-"""Our records of a conversation as pydantic-ai's messages, and its replies as ours."""
+"""Convert our records of a conversation into pydantic-ai's messages, and its replies into ours."""
 
 import json
 import re
@@ -10,11 +10,12 @@ from typing import Literal, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_ai import messages as theirs
-from pydantic_ai.models import Model, ModelRequestParameters
-from pydantic_ai.profiles import ModelProfile, prompt_cache_outlook
+from pydantic_ai.models import Model, ModelRequestParameters, infer_model_profile
+from pydantic_ai.profiles import prompt_cache_outlook
 from pydantic_ai.settings import ModelSettings, ThinkingLevel
 from pydantic_ai.tools import ToolDefinition
 
+from agent.llm import failures
 from agent.models.chat import (
     ChatRequest,
     ModelTurn,
@@ -24,15 +25,16 @@ from agent.models.chat import (
     ToolTurn,
     Usage,
     UserTurn,
+    split_level,
 )
 
 _RESPONSE = TypeAdapter(theirs.ModelResponse)
-#: Half of a surrogate pair; no text can be sent or kept with one.
+#: Half of a surrogate pair; a text with one can be neither sent nor stored.
 _HALF = re.compile("[\ud800-\udfff]")
 
 
 def make_parameters(request: ChatRequest) -> ModelRequestParameters:
-    """Say which tools there are, and whether one has to be called, where a model can be made to."""
+    """Return the tools of a request, and whether the model must call one, if it can be forced."""
     return ModelRequestParameters(
         function_tools=[
             ToolDefinition(
@@ -47,17 +49,17 @@ def make_parameters(request: ChatRequest) -> ModelRequestParameters:
 def make_thinking(
     level: Thinking, model: Model, request: ChatRequest, most_tokens: int
 ) -> ModelSettings:
-    """Say how hard to think before a reply of so many tokens."""
+    """Return the settings for a level of thought, for a reply of `most_tokens` tokens."""
     thinking: ThinkingLevel = {"on": True, "off": False}.get(level, cast(ThinkingLevel, level))
     is_adaptive = model.profile.get("anthropic_supports_adaptive_thinking", False)
     if model.system != "anthropic" or is_adaptive or not thinking:
         return ModelSettings(thinking=thinking)
-    # Thought has a number of tokens there, below those of the reply. Calls that another model made
-    # without a thought of this one cannot be answered with one.
+    # These models take a number of tokens for thought, less than those of the reply. They accept no
+    # thought after calls of another model, which have none of their thoughts.
     from pydantic_ai.models.anthropic import AnthropicModelSettings
     from pydantic_ai.profiles.anthropic import ANTHROPIC_THINKING_BUDGET_MAP
 
-    replies = [one.reply for one in request.messages if isinstance(one, ModelTurn)]
+    replies = [turn.reply for turn in request.messages if isinstance(turn, ModelTurn)]
     if replies and replies[-1].calls:
         made = _restore_reply(replies[-1]).parts
         if not any(
@@ -70,7 +72,7 @@ def make_thinking(
 
 
 def make_history(request: ChatRequest) -> list[theirs.ModelMessage]:
-    """Write the conversation; replies go back as they came, with what their provider needs."""
+    """Return the conversation; replies are sent back unchanged, with their provider's data."""
     return [
         _restore_reply(message.reply)
         if isinstance(message, ModelTurn)
@@ -82,8 +84,8 @@ def make_history(request: ChatRequest) -> list[theirs.ModelMessage]:
 def _make_parts(message: UserTurn | ToolTurn) -> Iterator[theirs.ModelRequestPart]:
     if isinstance(message, ToolTurn):
         for result in message.results:
-            # That a call failed is said by its content: marked as failed, it becomes JSON on some
-            # wires, in which every line break is written out.
+            # The content says that a call failed. Marked as failed, it would become JSON with
+            # escaped line breaks in some protocols.
             yield theirs.ToolReturnPart(result.name, result.content, result.call_id)
     if message.text:
         yield theirs.UserPromptPart(content=message.text)
@@ -93,7 +95,7 @@ def _restore_reply(reply: Reply) -> theirs.ModelResponse:
     try:
         return _RESPONSE.validate_json(reply.raw)
     except ValidationError:
-        # Of a record that was made without the library, or redacted, its words and calls are left.
+        # A record that was redacted, or made without the library, has only text and calls.
         calls = [
             theirs.ToolCallPart(call.name, call.arguments, call.call_id) for call in reply.calls
         ]
@@ -101,18 +103,18 @@ def _restore_reply(reply: Reply) -> theirs.ModelResponse:
         return theirs.ModelResponse(parts=[*([theirs.TextPart(text)] if text else []), *calls])
 
 
-def is_cache_cold(reply: Reply, profile: ModelProfile, now: float) -> bool:
-    """Whether its provider is known to keep no longer what it was sent for this reply."""
+def is_cache_cold(reply: Reply, model: str, now: float) -> bool:
+    """Whether the provider's cache of this reply's request is known to have expired."""
+    try:
+        profile = infer_model_profile(split_level(model)[0])
+    except failures.KNOWN:
+        return False
     moment = datetime.fromtimestamp(now, UTC)
     return prompt_cache_outlook([_restore_reply(reply)], profile=profile, now=moment) == "cold"
 
 
 def normalise_reply(response: theirs.ModelResponse, request: ChatRequest) -> theirs.ModelResponse:
-    """Make a reply one that can be kept, answered and sent back.
-
-    Each call gets an id of its own; made-up names of tools and halves of surrogate pairs are
-    replaced.
-    """
+    """Make ids of calls unique; replace invalid names of tools and halves of surrogate pairs."""
     dumped = json.dumps(_RESPONSE.dump_python(response, mode="json"), ensure_ascii=False)
     if _HALF.search(dumped):
         written = _HALF.sub(lambda half: f"\\\\u{ord(half[0]):x}", dumped)
@@ -133,7 +135,7 @@ def normalise_reply(response: theirs.ModelResponse, request: ChatRequest) -> the
 def _tidy_call(part: theirs.ToolCallPart, taken: set[str]) -> theirs.ToolCallPart:
     stem, name = _clean_name(part.tool_call_id), _clean_name(part.tool_name)
     numbered = (f"{stem[:50]}-{number}" for number in count(1))
-    call_id = next(one for one in chain([stem], numbered) if one not in taken)
+    call_id = next(name for name in chain([stem], numbered) if name not in taken)
     taken.add(call_id)
     if name != part.tool_name:
         return theirs.ToolCallPart(name, part.args, call_id)
@@ -141,7 +143,7 @@ def _tidy_call(part: theirs.ToolCallPart, taken: set[str]) -> theirs.ToolCallPar
 
 
 def _clean_name(name: str) -> str:
-    """Return a name or an id as every provider takes it back."""
+    """Return a name or id with the characters that every provider accepts."""
     return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "_"
 
 
@@ -174,10 +176,10 @@ def read_reply(
 
 
 def count_usage(response: theirs.ModelResponse, worst: Usage) -> Usage:
-    """Count what a reply used; where its server counts nothing, the most that it can be."""
+    """Count the tokens of a reply; if its server does not count, the maximum."""
     counted = response.usage
     if counted.unmeasured_requests or not (counted.input_tokens or counted.output_tokens):
-        said = len(_RESPONSE.dump_json(response))
-        written = max(1, min(said, worst.output_tokens))
+        size = len(_RESPONSE.dump_json(response))
+        written = max(1, min(size, worst.output_tokens))
         return Usage(input_tokens=worst.input_tokens, output_tokens=written)
     return Usage(**{name: getattr(counted, name) for name in Usage.model_fields})

@@ -1,8 +1,8 @@
-"""Asks models over the network: the chain of a role, one reply.
+"""Requests to models over the network: the models of a role in order, until one replies.
 
-The provider's own client tries again what may pass before a reply begins. A reply that breaks off
-may have been charged for: it ends the walk along the chain, see `ReplyLost`. pydantic-ai's
-FallbackModel goes no further than the first event of a stream, so the chain is walked here.
+The provider's client retries temporary errors before a reply begins. An interrupted reply may be
+billed, so the next model is not asked here, see `ReplyLost`. pydantic-ai's FallbackModel does not
+fall back after the first event of a stream, so the chain is implemented here.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from pydantic_ai import messages as parts
 from pydantic_ai.direct import model_request, model_request_stream
-from pydantic_ai.models import Model, infer_model, infer_model_profile
+from pydantic_ai.models import Model, infer_model
 from pydantic_ai.settings import ModelSettings
 
 from agent import rotation
@@ -55,26 +55,26 @@ from agent.models.record import replace
 from agent.models.sandbox import Flag
 from agent.telemetry import metrics
 
-#: Nothing is to be printed by a library on the first request.
+#: The library would print a banner with the first request.
 os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")
 
 T = TypeVar("T")
 _LOOK_SECONDS = 0.5
 #: Retries of the provider's client on temporary errors.
 _RETRIES = 3
-#: A streamed reply may take so long, however busy it is.
+#: Maximum duration of a streamed reply, also if it never pauses.
 _REPLY_SECONDS = 1800.0
-#: Characters of a reply: nobody writes an edit of this length, whatever a server lets it write.
+#: Maximum characters of a reply; no edit is as long, whatever limit a server applies.
 _MOST_CHARACTERS = 500_000
-#: Texts and calls in one reply; each new one costs the library more than the one before.
+#: Maximum texts and calls of a reply; each one costs the library more than the one before.
 _MOST_PARTS = 200
-#: The wire adds names and marks to each message and tool.
+#: Tokens that a protocol adds to each message and tool.
 _TOKENS_A_MESSAGE = 64
-#: No tokenizer makes more tokens of text or code, on average; what it is shown is mostly longer.
+#: Bytes of a token, at least: on average, tokens of text and code are longer.
 _BYTES_A_TOKEN = 2
-#: The reply's part of a context window; conversations leave more than that.
+#: A reply may have a third of the context window; conversations use less than the rest.
 _WINDOW_PART = 3
-#: No expensive model writes faster.
+#: Maximum speed of expensive models.
 _TOKENS_A_SECOND = 250
 
 
@@ -82,12 +82,12 @@ _TOKENS_A_SECOND = 250
 class _RequestState:
     request: ChatRequest
     seconds: float | None
-    """Seconds that were left of the run when it was begun; None: no bound."""
+    """Seconds of the run that were left at the start; None: no limit."""
     names: list[str]
-    """Models to ask next, in order."""
+    """Models that are asked next, in order."""
     failed: list[tuple[str, ModelFailure]] = field(default_factory=list)
     lost: WorstCase | None = None
-    """The most that a reply that broke off may be charged for."""
+    """Maximum cost of an interrupted reply."""
     begun: float = field(default_factory=time.monotonic)
 
     @property
@@ -108,19 +108,18 @@ class ProvidedModels:
         silence_seconds: float = 300.0,
         redacted: Callable[[str], str],
     ) -> None:
-        """Take what is set; nothing is asked yet.
+        """Store the settings; no connection is opened.
 
         Args:
-            silence_seconds: Maximum silence of a model; the whole of a reply that is not streamed
-                counts as one piece.
-            redacted: Takes secrets out of words: providers repeat the key that they were sent.
+            silence_seconds: Maximum pause of a model; a reply that is not streamed is one piece.
+            redacted: Removes secrets from texts: providers quote the key in their errors.
         """
         self._chains, self._catalogue = chains, catalogue
         self._stream, self._silence = stream, silence_seconds
         self._redact = redacted
         self._open: dict[str, Model] = {}
         self._lowered: dict[str, int] = {}
-        """Limits of replies, of models whose provider refused higher ones."""
+        """Limits of replies by model, if the provider refused higher ones."""
         self._connections = AsyncExitStack()
 
     def close(self) -> None:
@@ -131,24 +130,24 @@ class ProvidedModels:
         return self._chains.get(role, ())
 
     def explain_missing(self, role: Role) -> str:
-        found: list[str] = []
+        problems: list[str] = []
         for name in self.list_chain(role):
             try:
                 _run_in_background(self._open_model(name))
-            except failures.KNOWN as problem:
-                found.append(f"{name}: {failures.classify_error(problem, name, self._redact)}")
+            except failures.KNOWN as error:
+                problems.append(f"{name}: {failures.classify_error(error, name, self._redact)}")
             else:
                 return ""
-        return self._redact("; ".join(found))
+        return self._redact("; ".join(problems))
 
     def find_window(self, model: str) -> int:
         return self._catalogue.find_window(model)
 
     def estimate_worst(self, request: ChatRequest) -> WorstCase:
-        """Say the most that a request can use; see `ChatModel.estimate_worst`."""
+        """Estimate the maximum use of a request; see `ChatModel.estimate_worst`."""
         names = self._list_asked(request)
         most = [self._price_try(name, self._bound_try(name, request)) for name in names]
-        # A model without a price is bounded by tokens; it does not lift the bound of the others.
+        # Models without a price are limited by tokens; the price of the others still counts.
         prices = [worst.usd for worst in most if worst.usd is not None]
         tokens = max((worst.tokens for worst in most), default=0)
         return WorstCase(tokens=tokens, usd=max(prices, default=None))
@@ -159,26 +158,25 @@ class ProvidedModels:
         stopped: Flag | None = None,
         seconds: float | None = None,
     ) -> Reply:
-        """Ask, and wait for the whole reply; see `ChatModel.reply`."""
-        asking = _RequestState(request, seconds, self._list_asked(request))
-        response = _run_in_background(self._request_from_chain(asking), stopped)
+        """Send a request and wait for the whole reply; see `ChatModel.reply`."""
+        state = _RequestState(request, seconds, self._list_asked(request))
+        response = _run_in_background(self._request_from_chain(state), stopped)
         if response is None:
-            raise self._explain(asking)
-        model = asking.names[0]
+            raise self._explain(state)
+        model = state.names[0]
         used = messages.count_usage(response, self._bound_try(model, request))
         cost = self._catalogue.price_reply(model, used)
         metrics.count_model_use(model, request.role, used, cost)
-        made = messages.read_reply(response, model, time.monotonic() - asking.begun, used, cost)
-        why = dict(asking.failed).items()
+        made = messages.read_reply(response, model, time.monotonic() - state.begun, used, cost)
+        why = dict(state.failed).items()
         lines = tuple(self._redact(f"{name}: {words}") for name, words in why if name != model)
         return replace(made, passed_over=lines, sent_bytes=request.sent_bytes)
 
     def _bound_try(self, model: str, request: ChatRequest) -> Usage:
-        """Say the most that one try with one model can use, in tokens.
+        """Return the maximum tokens of one request to one model.
 
-        What it was sent before its last reply, if nothing is cut of that since then, and that reply
-        are counted as its provider has counted them, and as read from its cache, unless that is
-        cold; all else by its bytes.
+        The last reply and its request, if nothing was removed from it since, count as the provider
+        counted them, and as read from its cache unless that has expired; all else by its bytes.
         """
         replies = [
             (place, message.reply)
@@ -191,8 +189,9 @@ class ProvidedModels:
             if replace(request, messages=request.messages[:place]).sent_bytes == last.sent_bytes:
                 counted, fresh = last.usage.tokens, request.messages[place + 1 :]
                 size -= last.sent_bytes
-                is_read = len(replies) == 1 or last.usage.cache_read_tokens > 0
-                cached = counted if is_read and not self._is_cold(model, last) else 0
+                if len(replies) == 1 or last.usage.cache_read_tokens:
+                    is_cold = messages.is_cache_cold(last, model, read_clock())
+                    cached = 0 if is_cold else counted
         thought = sum(
             message.reply.usage.output_tokens for message in fresh if isinstance(message, ModelTurn)
         )
@@ -208,15 +207,8 @@ class ProvidedModels:
     def _price_try(self, model: str, most: Usage) -> WorstCase:
         return WorstCase(tokens=most.tokens, usd=self._catalogue.price_worst_case(model, most))
 
-    @staticmethod
-    def _is_cold(model: str, last: Reply) -> bool:
-        with suppress(*failures.KNOWN):
-            profile = infer_model_profile(split_level(model)[0])
-            return messages.is_cache_cold(last, profile, read_clock())
-        return False
-
     def _limit_reply(self, model: str, request: ChatRequest) -> int:
-        """Return how many tokens a reply of this model may have."""
+        """Return the maximum tokens of a reply of this model."""
         window = self._catalogue.find_window(model) // _WINDOW_PART
         return min(request.most_tokens, window, self._lowered.get(model, window))
 
@@ -224,67 +216,67 @@ class ProvidedModels:
         chain = self.list_chain(request.role)
         return list(dict.fromkeys(filter(None, (request.model, *chain))))
 
-    async def _request_from_chain(self, asking: _RequestState) -> parts.ModelResponse | None:
-        """Ask one after the other; None: nobody answered, or not before the run's minutes ended."""
+    async def _request_from_chain(self, state: _RequestState) -> parts.ModelResponse | None:
+        """Ask the models in order; None: none answered, or none before the run's minutes ended."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(asking.seconds):
-                while asking.names and not (asking.lost or (asking.failed and asking.is_late)):
-                    name, begun, kind = asking.names[0], time.monotonic(), "cancelled"
+            async with asyncio.timeout(state.seconds):
+                while state.names and not (state.lost or (state.failed and state.is_late)):
+                    name, begun, kind = state.names[0], time.monotonic(), "cancelled"
                     try:
-                        response = await self._request_reply(name, asking)
+                        response = await self._request_reply(name, state)
                     except (ModelFailure, *failures.KNOWN) as problem:
                         failure = failures.classify_error(problem, name, self._redact)
                         kind = failure.kind
-                        self._pass_over(failure, asking, time.monotonic() - begun)
+                        self._pass_over(failure, state, time.monotonic() - begun)
                     else:
                         kind = ""
                         return response
                     finally:
                         seconds = time.monotonic() - begun
-                        metrics.count_model_request(name, asking.request.role, seconds, kind)
+                        metrics.count_model_request(name, state.request.role, seconds, kind)
         return None
 
-    def _pass_over(self, failure: ModelFailure, asking: _RequestState, seconds: float) -> None:
-        """Note why the first in line did not answer within the seconds; decide who is asked next.
+    def _pass_over(self, failure: ModelFailure, state: _RequestState, seconds: float) -> None:
+        """Record why the current model did not answer within the seconds; choose the next one.
 
-        A provider that refuses the limit of the reply is asked again with half of it: nobody knows
-        the maximum of every model. It is remembered, unless the window had no space for it.
+        A provider that refuses the limit of the reply is asked again with half of it, since the
+        maximum of a model may be unknown. The lower limit is kept, unless the window was too small.
         """
-        name, request = asking.names[0], asking.request
+        name, request = state.names[0], state.request
         most = self._bound_try(name, request)
         half = most.output_tokens // 2
         if failure.names_limit and half >= LEAST_TOKENS:
             if most.tokens <= self._catalogue.find_window(name):
                 self._lowered[name] = half
             else:
-                asking.request = replace(request, most_tokens=half)
+                state.request = replace(request, most_tokens=half)
             return
-        asking.names.pop(0)
-        asking.failed.append((name, failure))
+        state.names.pop(0)
+        state.failed.append((name, failure))
         if not failure.paid:
             return
         written = min(most.output_tokens, int(seconds * _TOKENS_A_SECOND))
-        asking.lost = self._price_try(name, replace(most, output_tokens=written))
-        metrics.count_model_usd(name, request.role, asking.lost.usd)
+        state.lost = self._price_try(name, replace(most, output_tokens=written))
+        metrics.count_model_usd(name, request.role, state.lost.usd)
 
-    async def _request_reply(self, name: str, asking: _RequestState) -> parts.ModelResponse:
-        """Ask one model for the whole reply; one that breaks off or is empty is a Failure."""
-        given = await self._open_model(name), messages.make_history(asking.request)
+    async def _request_reply(self, name: str, state: _RequestState) -> parts.ModelResponse:
+        """Request the whole reply of one model; ModelFailure: it was interrupted or is empty."""
+        model, history = await self._open_model(name), messages.make_history(state.request)
         options: dict[str, Any] = {
-            "model_settings": self._make_settings(name, given[0], asking.request),
-            "model_request_parameters": messages.make_parameters(asking.request),
+            "model_settings": self._make_settings(name, model, state.request),
+            "model_request_parameters": messages.make_parameters(state.request),
         }
         if self._stream:
-            async with model_request_stream(*given, **options) as stream:
-                said = begun = 0
+            async with model_request_stream(model, history, **options) as stream:
+                characters = count = 0
                 async for event in stream:
-                    said += _count_characters(event)
-                    begun += isinstance(event, parts.PartStartEvent)
-                    _require_measure(said, begun)
+                    characters += _count_characters(event)
+                    count += isinstance(event, parts.PartStartEvent)
+                    _require_bounded(characters, count)
             response = stream.get()
         else:
-            response = await model_request(*given, **options)
-        # Where a stream breaks off, the library takes it for ended on some wires.
+            response = await model_request(model, history, **options)
+        # In some protocols the library takes an interrupted stream for a complete one.
         details = response.provider_details or {}
         is_ended = "finish_reason" in details or response.finish_reason == "content_filter"
         if response.state != "complete" or (self._stream and not is_ended):
@@ -292,12 +284,12 @@ class ProvidedModels:
         is_empty = not (response.tool_calls or (response.text or "").strip())
         if is_empty and response.finish_reason not in ("content_filter", "length"):
             raise ModelFailure("its answer is empty", paid=True)
-        made = messages.normalise_reply(response, asking.request)
-        _require_measure(sum(len(repr(part)) for part in made.parts), len(made.parts))
+        made = messages.normalise_reply(response, state.request)
+        _require_bounded(sum(len(repr(part)) for part in made.parts), len(made.parts))
         return made
 
     async def _open_model(self, name: str) -> Model:
-        # Its connections are kept for the next request, of whatever run.
+        # Its connections stay open for the next requests, also those of other runs.
         name, _ = split_level(name)
         if rotation.refresh_model_keys():
             # Requests under way keep their connections.
@@ -315,35 +307,35 @@ class ProvidedModels:
             cache=True,
             first_event_timeout=self._silence,
             request_timeout=_REPLY_SECONDS if self._stream else self._silence,
-            # Bounds each wait within a stream. Before it begins the bounds above come first, so the
-            # client does not ask again for what may be charged for.
+            # Limits each wait within a stream. Before it begins, the limits above come first,
+            # so that the client does not repeat a request that may be billed.
             timeout=self._silence + 1,
         )
         if level := split_level(name)[1]:
             made.update(messages.make_thinking(level, model, request, limit))
         return made
 
-    def _explain(self, asking: _RequestState) -> AgentError:
-        role, found = asking.request.role, [failure for _, failure in asking.failed]
-        named = dict.fromkeys(f"{name}: {failure}" for name, failure in asking.failed)
-        listed, reasons = self._redact("; ".join(named)), {failure.why for failure in found}
-        if asking.is_late and ("unavailable" in reasons or asking.names):
+    def _explain(self, state: _RequestState) -> AgentError:
+        role, failed = state.request.role, [failure for _, failure in state.failed]
+        named = dict.fromkeys(f"{name}: {failure}" for name, failure in state.failed)
+        listed, reasons = self._redact("; ".join(named)), {failure.why for failure in failed}
+        if state.is_late and ("unavailable" in reasons or state.names):
             return TimeSpent(
-                f"No model answered as {role} in the {asking.seconds:,.0f} s left of the run's"
+                f"No model answered as {role} in the {state.seconds:,.0f} s left of the run's"
                 f" time (limits.minutes){': ' * bool(listed)}{listed}."
             )
         problem: AgentError
-        if "unavailable" in reasons or (asking.lost and asking.names):
+        if "unavailable" in reasons or (state.lost and state.names):
             words, until = f"No model answered as {role}: {listed}.", None
-            if waits := [failure.after for failure in found if failure.after is not None]:
+            if waits := [failure.after for failure in failed if failure.after is not None]:
                 until = read_clock() + min(waits)
                 moment = datetime.fromtimestamp(until, UTC)
                 words += f" It may be asked again at {moment:%Y-%m-%d %H:%M:%S} UTC."
             problem = ModelUnavailable(words, until)
-            if asking.lost:
-                following = (*asking.names, asking.failed[-1][0])[0]
+            if state.lost:
+                following = (*state.names, state.failed[-1][0])[0]
                 lines = tuple(map(self._redact, named))
-                problem = ReplyLost(problem, asking.lost, following, lines)
+                problem = ReplyLost(problem, state.lost, following, lines)
         elif reasons == {"unusable"}:
             words = f"No model can be used as {role}: {listed}."
             problem = ModelUnusable(f"{words} `mergewright doctor --models` tests them.")
@@ -353,23 +345,23 @@ class ProvidedModels:
             problem = ModelRequestRejected(f"No model accepts the {role} request: {listed}.")
         else:
             problem = ModelRefused(f"All models declined as {role}: {listed}.")
-        details = dict.fromkeys(failure.details for failure in found if failure.details)
+        details = dict.fromkeys(failure.details for failure in failed if failure.details)
         problem.details = self._redact(" ".join(details))
         return problem
 
 
 def _count_characters(event: parts.ModelResponseStreamEvent) -> int:
-    """Count what an event adds to a reply, whatever part of it."""
+    """Count the characters that an event adds to any part of a reply."""
     match event:
         case parts.PartStartEvent(part=piece) | parts.PartDeltaEvent(delta=piece):
             names = ("content", "content_delta", "tool_name", "tool_name_delta", "args")
-            found = [getattr(piece, name, None) for name in (*names, "args_delta")]
-            return sum(len(text) for text in found if isinstance(text, str))
+            values = [getattr(piece, name, None) for name in (*names, "args_delta")]
+            return sum(len(text) for text in values if isinstance(text, str))
     return 0
 
 
-def _require_measure(characters: int, count: int) -> None:
-    """Refuse what nobody would write; it would be sent again and again."""
+def _require_bounded(characters: int, count: int) -> None:
+    """Refuse a reply that is too long: it would be part of every later request."""
     if characters > _MOST_CHARACTERS or count > _MOST_PARTS:
         words = f"more than {_MOST_CHARACTERS:,} characters, or {_MOST_PARTS} calls"
         raise ModelFailure(f"its answer has {words}", "refused", paid=True)
@@ -379,10 +371,10 @@ def _require_measure(characters: int, count: int) -> None:
 
 
 def _run_in_background(work: Coroutine[Any, Any, T], stopped: Flag | None = None) -> T:
-    """Do the work in the loop of the process; wait for its result, or until the flag is set.
+    """Run the work in the process's event loop; wait for its result, or until the flag is set.
 
-    The providers' clients are async, and keep their connections with the loop in which they were
-    made; the core is not.
+    The core is synchronous. The providers' clients are asynchronous, and their connections belong
+    to the loop in which they were made.
     """
     future = asyncio.run_coroutine_threadsafe(work, _get_loop())
     try:

@@ -1,69 +1,69 @@
-"""Who is asked for each role, what its tokens cost, and how many of them it takes."""
+"""The models of each role, their prices and context windows."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from agent.errors import ModelUnusable
-from agent.models.chat import Usage, split_level, vendor
+from agent.models.chat import Usage, get_provider, split_level
 from agent.models.record import replace
 from agent.settings import Settings, variable
 
 Chains = Mapping[str, tuple[str, ...]]
-"""By role who is to answer, as `provider:name`, the first first."""
+"""By role: the models as `provider:name`, in the order in which they are asked."""
 
 
-#: Context window of a model for which none is known.
+#: Context window of models without a known one.
 _USUAL_WINDOW = 128_000
 
 
-# The operator's figures come first. Nothing is fetched: genai-prices brings tables with it.
+# The operator's figures come first. Nothing is downloaded: genai-prices contains its tables.
 class Catalogue(NamedTuple):
-    """What is known of models, by `provider:name`."""
+    """Prices and windows of models, by `provider:name`."""
 
     prices: Mapping[str, tuple[float, float]] = {}
-    """The operator's: dollars for a million tokens of input and of output."""
+    """The operator's: dollars for a million input tokens, and for a million output tokens."""
     windows: Mapping[str, int] = {}
-    """The operator's: tokens of a request and its reply."""
+    """The operator's: maximum tokens of a request with its reply."""
 
     def find_window(self, model: str) -> int:
-        """Return how many tokens a request and its reply may have."""
+        """Return the maximum tokens of a request with its reply."""
         model, _ = split_level(model)
-        if own := self.windows.get(model):
-            return own
+        if window := self.windows.get(model):
+            return window
         from genai_prices.data_snapshot import get_snapshot
 
         try:
             name = model.partition(":")[2]
-            _, known = get_snapshot().find_provider_model(name, None, vendor(model), None)
+            _, listed = get_snapshot().find_provider_model(name, None, get_provider(model), None)
         except LookupError:
             return _USUAL_WINDOW
-        return known.context_window or _USUAL_WINDOW
+        return listed.context_window or _USUAL_WINDOW
 
     def price_reply(self, model: str, usage: Usage) -> float | None:
-        """Price a reply in US dollars; None: no price of this model is known."""
+        """Return the price of a reply in US dollars; None: the model has no known price."""
         model, _ = split_level(model)
-        if (own := self.prices.get(model)) is not None:
-            return (usage.input_tokens * own[0] + usage.output_tokens * own[1]) / 1_000_000
-        # Only who asks a model has a use for the tables, which take a tenth of a second to load.
+        if (price := self.prices.get(model)) is not None:
+            return (usage.input_tokens * price[0] + usage.output_tokens * price[1]) / 1_000_000
+        # Imported here: the tables take a tenth of a second to load.
         from genai_prices import Usage as Counted
         from genai_prices import calc_price
 
         counted, name = Counted(**usage.model_dump()), model.partition(":")[2]
         try:
-            return float(calc_price(counted, name, provider_id=vendor(model)).total_price)
+            return float(calc_price(counted, name, provider_id=get_provider(model)).total_price)
         except LookupError:
             return None
 
     def price_worst_case(self, model: str, usage: Usage) -> float | None:
-        """Price the most that a request can cost, whether or not its new part is cached."""
+        """Return the highest price of a request, whether or not its new part is cached."""
         new = usage.input_tokens - usage.cache_read_tokens
         written = replace(usage, cache_write_tokens=new)
-        costs = (self.price_reply(model, one) for one in (usage, written))
+        costs = (self.price_reply(model, counts) for counts in (usage, written))
         return max((cost for cost in costs if cost is not None), default=None)
 
 
 def list_chains(settings: Settings) -> Chains:
-    """List who is asked; whose level of thinking is not the provider's own has it in its name."""
+    """Return the models of each role; a level of thought is part of a model's name."""
     return {
         "editor": settings.model_editor or settings.model,
         "reviewer": settings.model_reviewer or settings.model,
@@ -79,10 +79,10 @@ def load_catalogue(settings: Settings) -> Catalogue:
 
 
 def require_prices(chains: Chains, settings: Settings, catalogue: Catalogue) -> None:
-    """Refuse models without a known price where no number of tokens bounds their cost.
+    """Refuse models without a known price if the tokens of a run are not limited either.
 
     Raises:
-        ModelUnusable: It names the first of them.
+        ModelUnusable: It names the first such model.
     """
     for name in sorted({name for chain in chains.values() for name in chain}):
         price = catalogue.price_reply(name, Usage(input_tokens=1_000, output_tokens=1_000))

@@ -1,4 +1,4 @@
-"""What requests to models may cost: set aside in advance, and counted also without a reply."""
+"""The cost of requests to models: reserved in advance, and counted also without a reply."""
 
 import time
 
@@ -22,7 +22,7 @@ _log = structlog.get_logger()
 
 
 def require_left(spent: float, usd: float, of_run: float) -> None:
-    """Refuse a request that could go beyond what its run may cost.
+    """Refuse a request that could exceed the limit of its run.
 
     Args:
         spent: Dollars that the run may have cost so far.
@@ -36,7 +36,7 @@ def require_left(spent: float, usd: float, of_run: float) -> None:
 
 
 class ReplyLost(ModelUnavailable):
-    """A reply broke off, and may be charged for."""
+    """A reply was interrupted and may be billed."""
 
     def __init__(
         self,
@@ -45,11 +45,11 @@ class ReplyLost(ModelUnavailable):
         next_model: str,
         passed_over: tuple[str, ...] = (),
     ) -> None:
-        """Take what happened.
+        """Describe the loss.
 
         Args:
-            lost: The most that may be charged for.
-            next_model: Who is to be asked next; who was asked last where the chain has no further.
+            lost: Maximum that may be billed.
+            next_model: Model that is asked next; the same one if the chain has no other.
             passed_over: As in `Reply`.
         """
         super().__init__(problem.message, problem.until)
@@ -57,10 +57,10 @@ class ReplyLost(ModelUnavailable):
 
 
 class CountedModels:
-    """The models of one run: the highest possible cost of a request is reserved before it is sent.
+    """The models of one run. The maximum cost of a request is reserved before it is sent.
 
-    So concurrent runs of a repository cannot spend the same dollars. A request counts even if no
-    reply came, or if the worker was killed during it.
+    So concurrent runs of a repository cannot spend the same dollars. A request counts even if it
+    has no reply, or if the worker was killed during it.
     """
 
     def __init__(self, models: ChatModel, store: Spendings, limits: SpendingLimits) -> None:
@@ -84,9 +84,9 @@ class CountedModels:
         stopped: Flag | None = None,
         seconds: float | None = None,
     ) -> Reply:
-        """Ask, if that cannot go beyond what is left; raises what `Spendings.reserve` does.
+        """Send a request if its cost fits the limits; raises what `Spendings.reserve` raises.
 
-        Where a reply breaks off, the next model is asked, once, by a request that is reserved anew.
+        If a reply is interrupted, the next model is asked once, with a new reservation.
         """
         begun = time.monotonic()
         try:
@@ -116,16 +116,16 @@ class CountedModels:
         except (ModelUnavailable, ModelRequestRejected, ModelUnusable):
             self._record_cost(number, 0.0)
             raise
-        # The cost of a request that was broken off is unknown: all of it stays aside.
+        # After any other error the cost is unknown, so the whole reservation stays.
         self._record_cost(number, reply.cost_usd or 0.0)
         return reply
 
     def _reserve(self, request: ChatRequest) -> tuple[ChatRequest, int | None]:
-        """Set aside what a request can cost; its reply is halved until that is left.
+        """Reserve the maximum cost of a request, with half as long a reply if too little is left.
 
         Returns:
-            The request, and the number of what is reserved; None: it costs nothing, or nobody knows
-            how much.
+            The request, and the number of the reservation; None: it costs nothing, or its price is
+            unknown.
         """
         limits = self._limits
         if request.most_usd is not None:
@@ -146,7 +146,7 @@ class CountedModels:
                 return request, reserved
 
     def _record_cost(self, number: int | None, usd: float) -> None:
-        """Note what a request cost; where that fails, all of it stays aside."""
+        """Record the cost of a request; if that fails, the whole reservation stays."""
         if number is None:
             return
         try:
@@ -156,7 +156,7 @@ class CountedModels:
 
 
 def _require_tokens(worst: WorstCase, request: ChatRequest) -> None:
-    """Refuse a request that could use more tokens than are left."""
+    """Refuse a request that could use more tokens than the run has left."""
     left = request.tokens_left
     if left is not None and worst.tokens > left:
         raise BudgetSpent(

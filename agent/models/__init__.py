@@ -1,1 +1,1 @@
-"""Records by subject, and the seams of the agent as Protocols."""
+"""Records by subject, and the Protocols of the agent."""

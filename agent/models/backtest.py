@@ -1,4 +1,4 @@
-"""What a backtest has found: a row for each past change, and figures of all. Pure."""
+"""Results of a backtest: a row for each past change, and figures of all. Pure."""
 
 import statistics
 from collections import Counter
@@ -14,14 +14,14 @@ class End(StrEnum):
     DRAFT = "draft"
     WITHHELD = "withheld"
     DECLINED = "declined"
-    """It asks, or leaves the ticket to people."""
+    """The run asked a question, or left the ticket to people."""
     FAILED = "failed"
     NOT_RUN = "not run"
-    """Nothing could have been judged by the tests that were merged."""
+    """The merged tests could not judge any change."""
 
 
 def find_end(reason: Reason, *, has_remarks: bool) -> End:
-    """Say how a dry run ended; with remarks a person would have to look at something first."""
+    """Return how a dry run ended; remarks, which a person has to look at, make it a draft."""
     if reason is Reason.DRY_RUN:
         return End.DRAFT if has_remarks else End.READY
     if reason in WITHHELD:
@@ -74,7 +74,7 @@ class BacktestResult(Record):
 
 
 class Figures(Record):
-    """What a backtest shows, in the order in which a maintainer asks."""
+    """Totals of a backtest, the most important ones first."""
 
     tasks: int
     """Number of tasks."""

@@ -1,4 +1,4 @@
-"""A change: its files, what rules find in it, and the plan it carries out."""
+"""A change: its files, the findings of rules in it, and its plan."""
 
 import hashlib
 from enum import StrEnum
@@ -36,11 +36,11 @@ class Severity(StrEnum):
 
 
 Level = Literal["off", "info", "review", "block"]
-"""What a rule weighs: the severity of its findings, or that it yields none; the least first."""
+"""Severity that a rule is configured with, the lowest first; off: it has no findings."""
 
 
 class Finding(Record):
-    """One remark of a rule, at a place, with the way out."""
+    """One remark of a rule, with its place and how to resolve it."""
 
     rule: str
     severity: Severity
@@ -51,15 +51,15 @@ class Finding(Record):
     message: str
     fix: str
     is_reading: bool = False
-    """Whether reading is enough to decide on it, so that a reviewer can."""
+    """Whether a reviewer can decide on it by reading the change."""
     asks_author: bool = True
-    """Whether an edit may resolve it; else only reviewers and people see it."""
+    """Whether an edit may resolve it; if not, the author is not told of it."""
     subject: str = ""
-    """What a ticket may name in place of the path: a package, normalised."""
+    """Package that a ticket may name in place of the path, normalised."""
 
     @property
     def place(self) -> str:
-        """`path:line`, as far as they are known."""
+        """`path:line`, `path` without a line, or nothing."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
 
@@ -69,9 +69,9 @@ class Change(Record):
     """Sorted by path, each path once."""
     notes: tuple[str, ...] = ()
     not_done: tuple[str, ...] = ()
-    """Sentences of the ticket that nobody has read or carried out; foreign words."""
+    """Sentences of the ticket that were not carried out; foreign text."""
     left_out: tuple[Finding, ...] = ()
-    """What differs in the tree that it was taken from, is not part of it, and why."""
+    """Differences in the tree that are not part of the change, each with the reason."""
 
     @property
     def digest(self) -> str:
@@ -89,7 +89,7 @@ class Change(Record):
 
 
 class ClearedChange(Record):
-    """A Change that every rule let pass; only `agent.stages.policy.clear_change` makes one."""
+    """A change that no rule blocks; only `agent.stages.policy.clear_change` makes one."""
 
     change: Change
     findings: tuple[Finding, ...]
@@ -97,7 +97,7 @@ class ClearedChange(Record):
 
 class Plan(Record):
     recipe: str
-    """Its name; "": a model edits."""
+    """Name of the recipe; "": a model edits."""
     title: str
     """Imperative, for the commit and the branch."""
     parameters: str
@@ -108,5 +108,5 @@ class Plan(Record):
 
     @property
     def number(self) -> str:
-        """Eight characters that no other plan has; an approval can name them."""
+        """Eight characters that identify the plan; an approval names them."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]

@@ -1,7 +1,7 @@
-"""What is said between us and a model, as records: JSON both ways, the same for every provider.
+"""Conversations with a model as records: JSON both ways, the same for every provider.
 
-A conversation is a tuple of messages that only ever grows at its end. What a provider needs to be
-given back as it was (signatures of thoughts, ids) travels in `Reply.raw`, which nobody else reads.
+A conversation is a tuple of messages that only grows at its end. `Reply.raw` has what a provider
+must get back unchanged (signatures of thoughts, ids); only `agent.llm` reads it.
 """
 
 import hashlib
@@ -19,23 +19,23 @@ Role = Literal["editor", "reviewer"]
 #: Maximum tokens of one reply, thought included.
 MOST_TOKENS = 32_768
 LEAST_TOKENS = 4_096
-"""Tokens of one reply where little money is left; fewer are too few for thought and edit."""
+"""Minimum tokens of one reply when little money is left: enough for thought and an edit."""
 LEAST_SECONDS = 10.0
-"""Nobody is asked where less is left for the reply: it would be paid for and come too late."""
+"""Minimum time for a request; with less, the reply would be billed and arrive too late."""
 
 
-def vendor(name: str) -> str:
-    """Say whose a model is: the provider in its name, however it is spoken to."""
+def get_provider(name: str) -> str:
+    """Return the provider in a model's name, without the protocol: `openai` of `openai-chat:x`."""
     return name.partition(":")[0].removesuffix("-chat").removesuffix("-responses")
 
 
 Thinking = Literal["off", "on", "minimal", "low", "medium", "high", "xhigh", "max"]
-"""How hard a model thinks before it answers. off: not at all, or as little as it can; on: as its
-provider has it."""
+"""How much a model thinks before it answers. off: not at all, or as little as it can; on: the
+provider's default."""
 
 
 def split_level(name: str) -> tuple[str, Thinking | None]:
-    """Split `provider:name@high`; None: no level is named, and the provider decides."""
+    """Split `provider:name@high` into model and level; None: the provider decides."""
     model, _, level = name.rpartition("@")
     return (model, cast(Thinking, level)) if level in get_args(Thinking) else (name, None)
 
@@ -48,12 +48,12 @@ class ToolSpec(Record):
 
 
 class ToolCall(Record):
-    """One call of a tool, as the model wrote it; nothing of it is to be trusted."""
+    """One call of a tool as the model wrote it; untrusted."""
 
     call_id: str
     name: str
     arguments: str
-    """JSON as it came; it may be none."""
+    """JSON as it was received; it may be invalid."""
 
 
 class ToolResult(Record):
@@ -61,12 +61,12 @@ class ToolResult(Record):
     name: str
     content: str
     failed: bool = False
-    """The call was refused or went wrong; the content says how to do better."""
+    """Whether the call was refused or failed; the content says how to correct it."""
 
 
 class Usage(Record):
     input_tokens: int = 0
-    """All that was sent, with what came from the provider's cache."""
+    """All tokens of the request, those from the provider's cache included."""
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
@@ -88,13 +88,13 @@ class Reply(Record):
     """None: no price is known."""
     seconds: float
     raw: str
-    """The reply as the adapter keeps it, to be given back in later requests."""
+    """The reply as pydantic-ai wrote it, for later requests."""
     lost_tokens: int = 0
-    """The most that tries without a reply used before it; the cost has them too."""
+    """Maximum tokens of failed tries before this reply; `cost_usd` includes them."""
     sent_bytes: int = 0
-    """Bytes of the request that it answers; see `ChatRequest.sent_bytes`."""
+    """Size of its request; see `ChatRequest.sent_bytes`."""
     passed_over: tuple[str, ...] = ()
-    """Models that were to answer before this one, each with the reason why not."""
+    """Models of the chain that did not answer, each with the reason."""
 
 
 class UserTurn(Record):
@@ -108,7 +108,7 @@ class ModelTurn(Record):
 
 
 class ToolTurn(Record):
-    """Results of the calls of the reply before, in their order; each call has one."""
+    """Results of the previous reply's calls, one for each call, in the same order."""
 
     kind: Literal["returned"] = "returned"
     results: tuple[ToolResult, ...]
@@ -119,23 +119,23 @@ Message = Annotated[UserTurn | ModelTurn | ToolTurn, Field(discriminator="kind")
 
 
 class ChatRequest(Record):
-    """One turn that is asked of a model: what is stable comes first, so that it can be cached."""
+    """A request for one reply; stable parts come first, so that providers can cache them."""
 
     role: Role
     model: str = ""
-    """`provider:name` that answered this role last in this run; empty: the first in line."""
+    """`provider:name` that answered this role last in the run; empty: the first of the chain."""
     system: str
     tools: tuple[ToolSpec, ...] = ()
     messages: tuple[Message, ...]
-    """The first and the last are ours."""
+    """The first and the last one are ours."""
     must_call: bool = False
-    """Whether the reply has to call a tool, where the provider has such an option."""
+    """Whether the reply must call a tool, if the provider has such an option."""
     most_tokens: int = MOST_TOKENS
     """Maximum tokens of the reply."""
     most_usd: float | None = None
-    """What the run may have cost with it; None: what the run may cost."""
+    """Limit of the run's cost for this request, in US dollars; None: the run's own limit."""
     tokens_left: int | None = None
-    """What it may use with its reply; None: no limit."""
+    """Maximum tokens of the request and its reply; None: no limit."""
 
     @property
     def digest(self) -> str:
@@ -180,39 +180,36 @@ class WorstCase(NamedTuple):
 
 class CallResults(Record):
     results: tuple[ToolResult, ...]
-    """That of a form that was submitted is empty until it is answered."""
+    """The result of a submitted form is empty until the form is answered."""
     change: Change | None
-    """Against the base commit, after the calls; None: as it was before them."""
+    """The change after the calls, against the base commit; None: it did not change."""
     form_name: str = ""
-    """Tool of the form that was submitted; empty: none was."""
+    """Tool of the submitted form; empty: none was submitted."""
     form: str = ""
     """As JSON."""
     text: str = ""
 
 
 class ChatModel(Protocol):
-    """Models, by role. One for each run: it remembers nothing, requests say who answered last.
-
-    Raises ModelUnavailable where no model of the chain answered in spite of bounded tries.
-    """
+    """The models of a run, by role. Stateless: a request names the model that answered last."""
 
     def list_chain(self, role: Role) -> tuple[str, ...]:
-        """List who is to answer, as `provider:name`, the first first; empty: nobody is set."""
+        """List the models of a role as `provider:name`, in order; empty: none is configured."""
         ...
 
     def explain_missing(self, role: Role) -> str:
-        """Say what has to be set before anybody of a chain can be asked; empty: nothing.
+        """Explain why no model of a chain can be used; empty: one can.
 
-        Nobody is asked for that, so a key that is not accepted counts as one.
+        No request is sent, so a key that the provider refuses is not noticed.
         """
         ...
 
     def find_window(self, model: str) -> int:
-        """Return how many tokens a request and its reply may have with `provider:name`."""
+        """Return the maximum tokens of a request with its reply, for `provider:name`."""
         ...
 
     def estimate_worst(self, request: ChatRequest) -> WorstCase:
-        """Say the most that a request can use if it is sent now."""
+        """Return the maximum tokens and dollars of a request if it is sent now."""
         ...
 
     def reply(
@@ -221,21 +218,21 @@ class ChatModel(Protocol):
         stopped: Flag | None = None,
         seconds: float | None = None,
     ) -> Reply:
-        """Ask; wait for the whole reply.
+        """Send a request and wait for the whole reply.
 
         Args:
-            stopped: Once it is set, the wait ends within half a second.
-            seconds: What is left of the run's minutes: after so many the wait is over, with all
-                tries of all models and the naps between them. None: no bound but the models' own.
+            stopped: When it is set, the wait ends within half a second.
+            seconds: Time limit for all tries of all models, the pauses between them included: what
+                is left of the run's minutes. None: only the models' own limits apply.
 
         Raises:
-            TimeSpent: There was no reply after `seconds`, or too few of them are left to try again.
-            ModelUnavailable: Nobody answered: away, limited, or cut off; `until` says when to ask
-                again where the provider said so.
-            ModelRequestRejected: The provider does not accept the request as it is made.
+            TimeSpent: No reply came within `seconds`, or too little time is left for a retry.
+            ModelUnavailable: No model answered: unreachable, rate limited or interrupted. `until`
+                is the time of the next try, if the provider named one.
+            ModelRequestRejected: The provider does not accept the form of the request.
             ContextFull: The request is longer than the context window of each model.
-            ModelRefused: The provider will not have this asked.
-            ModelUnusable: Key, name or address are wrong: the operator has to act.
-            Cancelled: It was stopped.
+            ModelRefused: The provider refuses the content of the request.
+            ModelUnusable: A key, name or address is wrong: the operator has to act.
+            Cancelled: The run was stopped.
         """
         ...

@@ -1,4 +1,4 @@
-"""The time of day, which people can set; how long something takes `time.monotonic` tells."""
+"""The time of day, which people can set; durations are measured by `time.monotonic`."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Where tickets come from and results go."""
+"""The code host: the source of tickets, and where results are published."""
 
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from agent.models.ticket import Ticket
 
 class Remote(Record):
     name: str
-    """`owner/name`, as the code host calls it now."""
+    """Current `owner/name` on the code host."""
     url: str
     default_branch: str
     author: str
@@ -24,7 +24,7 @@ class NewPullRequest(Record):
     commit: str
     base_branch: str
     base_commit: str = ""
-    """The commit that the checks were compared with; empty: not known."""
+    """Commit that the checks were compared with; empty: not known."""
     title: str
     body: str
     draft: bool = False
@@ -32,92 +32,91 @@ class NewPullRequest(Record):
     """Logins, or `org/team`."""
     labels: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
-    """Shown at their lines, as far as the code host can."""
+    """Shown at their lines if the code host supports that."""
     summary: str = ""
     check_title: str = "The project's own checks passed"
-    """Title of the check that is reported on the commit; empty: none is."""
+    """Title of the check that is reported on the commit; empty: no check is reported."""
     checked: bool = True
-    """Whether anything was; else that check neither passed nor failed."""
+    """Whether any check ran; if not, the reported check is neutral."""
     is_broken: bool = False
     begun: float | None = None
-    """When the run began, in seconds since the epoch: that check took from then to now."""
+    """Start of the run and of the reported check, in seconds since the epoch."""
 
 
 _FOLDER = "A repository on this machine has no code host behind it."
 
 
 class CodeHost(Protocol):
-    """Where tickets come from and results go.
+    """Reads tickets and publishes results.
 
-    Everything that writes may run twice: it looks for its own earlier effect first, by the run's
-    id. What is written here is how a folder on this machine answers, which has neither remote nor
-    pull requests; code hosts have their own, which raise CodeHostUnavailable, CodeHostLimited,
-    AccessLost.
+    Every write may run twice, so it looks for its earlier effect first, by the run's id. The bodies
+    here are those of a folder on this machine, which has neither remote nor pull requests; others
+    raise CodeHostUnavailable, CodeHostLimited and AccessLost.
     """
 
     def read_ticket(self, run: Run) -> Ticket:
-        """Read the ticket as data; Superseded: the issue is no longer to be worked on."""
+        """Read the ticket. Raises Superseded if the issue is not to be worked on any more."""
         ...
 
     def announce_start(self, run: Run, text: str) -> None:
-        """Let people see that the run has started: reaction and status comment."""
+        """Show that the run has started, by a reaction and the status comment."""
         return
 
     def update_status(self, run: Run, text: str, *, is_news: bool, is_last: bool = False) -> None:
-        """Bring the status comment up to date; a failure is logged, never raised.
+        """Update the status comment; a failure is logged and not raised.
 
         Args:
-            is_news: Shown at once; others now and then.
-            is_last: Shown at once, and no other text of this attempt.
+            is_news: Whether it is shown at once; other texts are shown at intervals.
+            is_last: Whether it is shown at once and no text of this attempt follows.
         """
         return
 
     def find_remote(self, run: Run) -> Remote | None:
-        """Say where git finds the repository now; None: it is a folder on this machine."""
+        """Return the repository's current address; None: it is a folder on this machine."""
         return None
 
     def create_credential(self, run: Run, *, write: bool) -> str:
-        """Hand out a token for git, for this repository alone; never to be stored or shown."""
+        """Create a token for git, valid for this repository alone; it is never stored or shown."""
         raise AssertionError(_FOLDER)
 
     def has_pull_request(self, run: Run, branch: str) -> bool:
-        """Say whether there is or was a pull request of a branch, also of somebody else."""
+        """Return whether a branch has or had a pull request, whoever opened it."""
         return False
 
     def has_open_pull_request(self, run: Run, branch: str) -> bool:
-        """Say whether our pull request of a branch is open; AccessLost: somebody else's is."""
+        """Return whether our pull request of a branch is open; AccessLost: another account's is."""
         return False
 
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
-        """Open the pull request, or bring the one of this branch up to date; report the check."""
+        """Open the pull request of a branch or update it, and report the check."""
         raise AssertionError(_FOLDER)
 
     def list_others(self, run: Run, branch: str) -> tuple[int, ...]:
-        """List open pull requests of ours for the issue that no store may know, but that branch's.
+        """List our open pull requests for the issue, without that of the branch.
 
-        An App's are in the store of its service: none.
+        An App lists none: they are in the store of its service.
         """
         return ()
 
     def await_approval(self, run: Run, text: str, number: str) -> None:
-        """Let people see on the issue what is planned; they are notified of each number once."""
+        """Show a plan on the issue; people are notified once for each number of a plan."""
         raise AssertionError(_FOLDER)
 
     def report_outcome(
         self, run: Run, outcome: Outcome, text: str, *, occasion: str = ""
     ) -> Outcome:
-        """Show the last text of the status comment; return the outcome, with what failed at that.
+        """Write the last status comment; return the outcome, with what failed while writing.
 
         Args:
-            occasion: Why a person has to act, in one word: they are notified of each once. Empty:
-                nobody is notified.
+            occasion: Why a person has to act, in one word: people are notified once for each.
+                Empty: no one is notified.
         """
         return outcome
 
     # --- a pull request of ours after it was opened ---------------------------------------------
 
     def read_pull(self, run: Run, number: int) -> PullSnapshot | None:
-        """Read the pull request with all its threads; None: it is not there any more."""
+        """Read the pull request with all its threads; None: it does not exist any more."""
         raise AssertionError(_FOLDER)
 
     def may_write(self, run: Run, login: str, account_id: int) -> bool:
@@ -126,10 +125,10 @@ class CodeHost(Protocol):
     def reply_in_thread(
         self, run: Run, number: int, thread: Thread, words: str, *, key: str
     ) -> str:
-        """Answer a thread once for each key: in it, or in the conversation; return its page.
+        """Answer a thread once for each key, in it or in the conversation; return the page.
 
         Args:
-            thread: As it was read in this attempt; what an earlier one has said is in it.
+            thread: As read in this attempt, with the answers of earlier attempts.
         """
         raise AssertionError(_FOLDER)
 
@@ -142,11 +141,11 @@ class CodeHost(Protocol):
     def report_broken(
         self, run: Run, number: int, title: str, summary: str, *, draft_note: str
     ) -> None:
-        """Let the check of a pull request's last commit fail, and make it a draft, once for a run.
+        """Report a failed check on a pull request's last commit, and make it a draft; once a run.
 
         Args:
             summary: Markdown of ours.
-            draft_note: Added to it where the pull request is a draft then.
+            draft_note: Added to the summary if the pull request is a draft afterwards.
         """
         raise AssertionError(_FOLDER)
 
@@ -154,7 +153,7 @@ class CodeHost(Protocol):
         raise AssertionError(_FOLDER)
 
     def resolve_thread(self, run: Run, thread: Thread) -> bool:
-        """Mark a thread as resolved; return False where the code host does not let us."""
+        """Mark a thread as resolved; return False if the code host does not allow it."""
         raise AssertionError(_FOLDER)
 
     def list_checks(self, run: Run, commit: str) -> tuple[ProjectCheck, ...]:

@@ -14,12 +14,12 @@ class Checkout(Record):
 
     repository: str
     mirror: str
-    """Absolute path of the bare mirror, whose git directory no foreign code can reach."""
+    """Absolute path of the bare mirror; foreign code cannot reach its git directory."""
     commit: str
     base_branch: str | None
-    """Short name of the branch the base was taken from, where it was one."""
+    """Short name of the branch that the commit is from; None: it is from a tag or a commit id."""
     nearest_tag: str | None
-    """Newest tag reachable from the commit, for builds that read their version from it."""
+    """Newest tag that is reachable from the commit; some builds read their version from it."""
     subjects: tuple[str, ...] = ()
     """Subjects of the latest commits (newest first, at most 50): the commit convention."""
     signs_off: bool = False
@@ -28,55 +28,55 @@ class Checkout(Record):
 
     @property
     def git_hosts(self) -> tuple[str, ...]:
-        """The host that the repository is on; none where that is this machine."""
+        """Host of the repository; none if it is on this machine."""
         parts = urlsplit(self.repository)
         return (parts.netloc.rpartition("@")[2],) if parts.scheme == "https" else ()
 
 
 LEFT_OUT = "tests left out"
-"""In place of a rule's id, in the finding that names tests which do not run."""
+"""Rule of the finding that names tests which do not run."""
 
 
 class Contract(Record):
-    """What the repository demands: read once, at the base commit, before any edit."""
+    """The repository's configuration and detected facts, read once at the base commit."""
 
     config: RepoConfig
     project: Project
     source: str | None
-    """The file the configuration was read from; None: all defaults."""
+    """File of the configuration; None: all keys have their defaults."""
     scouted: tuple[Finding, ...] = ()
-    """For a person: the lines of it that a model found, and test files that these leave out."""
+    """Findings for people: lines that a model proposed, and test files that these leave out."""
 
 
 class SandboxService(Record):
-    """A server that a repository's checks need, started in each of their sandboxes."""
+    """A server that is started in each sandbox of a repository's checks."""
 
     name: str
     title: str
     """For people, with its version."""
     argv: tuple[str, ...]
     is_own: bool = False
-    """Whether it is the repository's own: a command line that runs as a check does."""
+    """Whether it is a command line of the repository, which runs as a check does."""
     ports: tuple[int, ...]
-    """Where it is awaited; none: it listens in the place of others."""
+    """Ports that are waited for; none: it only notes connections to missing servers."""
     ready: str = ""
-    """Pattern in its log once it answers; empty: it answers once its ports are open."""
+    """Pattern in its log when it is ready; empty: it is ready when its ports are open."""
     stop: str = "SIGTERM"
     template: str = ""
-    """File on the host with the data that it begins with; empty: none."""
+    """File on the host with its initial data; empty: none."""
     filled: str = ""
-    """The same behind the set-up commands of base; empty: these have written nothing."""
+    """File with its data after base's set-up commands; empty: these wrote none."""
     hosts: tuple[str, ...] = ()
     variables: dict[str, str] = {}
 
 
 class Layer(Record):
-    """Files that lie below a tree and the home of every sandbox."""
+    """Read-only files below the tree and the home of every sandbox."""
 
     folder: str
-    """On the host, with `tree`, `home`, and `bulk/<number>` for each large folder."""
+    """Folder on the host, with `tree`, `home` and `bulk/<number>` for each large folder."""
     bulk: tuple[str, ...] = ()
-    """Paths of large folders in the tree, which has nothing else there."""
+    """Paths of the large folders in the tree; the tree has no other files there."""
 
 
 class Interpreter(Record):
@@ -84,33 +84,33 @@ class Interpreter(Record):
     """As in 3.11.2."""
     path: str
     prefix: str = "/usr"
-    """Where it is installed; also its place in the sandbox."""
+    """Folder of the installation, on the host and in the sandbox."""
     is_system: bool = True
     root: str = ""
-    """Name of that one; empty: the usual one. See `agent.models.sandbox.Root`."""
+    """Name of its root file system; empty: the usual one. See `agent.models.sandbox.Root`."""
     root_mark: str = ""
-    """Changes whenever that root file system does."""
+    """Changes with the root file system."""
     mounts: tuple[tuple[str, str], ...] = ()
-    """(host folder, path in the sandbox) beyond the root."""
+    """Further mounts: (host folder, path in the sandbox)."""
 
 
 class Environment(Record):
     """A built environment of the repository, read-only in every sandbox."""
 
     key: str
-    """Names the folder in the store; equal inputs give an equal key."""
+    """Name of its folder in the store; equal inputs have an equal key."""
     path: str
     """Folder on the host, mounted as `/env` in a sandbox."""
     gate_path: str
     """Folder of our own pinned tools for the same Python, mounted as `/gate`."""
     tools: tuple[tuple[str, str], ...] = ()
-    """Tools in the version that the repository pins, each with its folder, mounted as
-    `/tools/<name>`."""
+    """Tools in the versions that the repository pins, each with its folder on the host, which is
+    mounted as `/tools/<name>`."""
     scripts_path: str
-    """Our scripts (`checks/`, `setup/`), copied to where a sandbox's user can
-    reach them; mounted as `/mergewright`."""
+    """Our scripts (`checks/`, `setup/`), readable by a sandbox's user; mounted as
+    `/mergewright`."""
     interpreter: Interpreter
-    """The one that the set-up lines have made their environments of."""
+    """Interpreter of the environments that the set-up lines made."""
     sources: tuple[str, ...]
     packages: tuple[str, ...]
     """`name==version`, sorted."""
@@ -123,7 +123,7 @@ class Environment(Record):
     services: tuple[SandboxService, ...] = ()
     layers: tuple[Layer, ...] = ()
     system: str = ""
-    """Folder with Debian packages that are laid over /usr; empty: none are."""
+    """Folder with Debian packages for /usr; empty: none."""
 
     @property
     def versions(self) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""The fence: what asks whether this process may still change anything outside.
+"""The fence: stops writes to the outside by a process that has lost its lease.
 
-A worker of a fleet that was cut off, or stopped for a while, may have lost its runs to another one.
-Each write to the code host and each push asks here first. A process without a lease may write.
+Another worker may have taken over the runs of a worker that was disconnected or suspended. Each
+write to the code host and each push asks here first. A process without a lease may write.
 """
 
 from collections.abc import Callable
@@ -10,14 +10,15 @@ _ask: Callable[[], None] = lambda: None  # noqa: E731 - replaced below
 
 
 def require_lease() -> None:
-    """Return if this process may write; it ends here where its lease is over.
+    """Return if this process may write; end the process if its lease is over.
 
-    TransientError: nobody can tell just now.
+    Raises:
+        TransientError: The lease cannot be read now.
     """
     _ask()
 
 
 def raise_fence(ask: Callable[[], None]) -> None:
-    """Have every write of this process ask first."""
+    """Call `ask` before every write of this process."""
     global _ask  # noqa: PLW0603 - a process has one lease
     _ask = ask

@@ -1,4 +1,4 @@
-"""What is asked of a code host before a run is made."""
+"""Records that are read from a code host before a run is created."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -19,10 +19,10 @@ class LiveIssue(Record):
     url: str
     is_pull_request: bool = False
     changed_at: str | None = None
-    """ISO 8601, UTC: when title or text were last edited; None: never, or that was not asked."""
+    """ISO 8601, UTC: last edit of title or text; None: never edited, or not requested."""
 
     def take_snapshot(self) -> Snapshot:
-        """Do not compare it with a snapshot: no person's label starts the run."""
+        """Make the snapshot of a run that no label starts; no person has approved it."""
         return Snapshot(
             issue=self.issue,
             url=self.url,
@@ -40,9 +40,10 @@ class LiveIssue(Record):
 def explain_withdrawal(
     snapshot: Snapshot, live: LiveIssue | None, read_label: Callable[[IssueRef], str]
 ) -> str | None:
-    """Say why an issue is no longer what was approved; None: it still is.
+    """Explain why an issue is not the approved one any more; None: it still is.
 
-    `read_label` names the label that starts a run in its repository.
+    Args:
+        read_label: Returns the label that starts a run in the issue's repository.
     """
     number = snapshot.issue.number
     if live is None:
@@ -64,17 +65,17 @@ def explain_withdrawal(
 
 
 class Permission(Record):
-    """What the account that has a login now may do in a repository."""
+    """Repository permission of the account that currently has a login."""
 
     level: Literal["admin", "maintain", "write", "triage", "read", "none"]
     account_id: int | None = None
-    """Numeric id of that account, since a login can change hands; None: nobody has the login."""
+    """Numeric id of that account, since a login can be transferred; None: no account has it."""
     is_listed: bool = True
-    """Whether the operator lets the account start runs there, of those who may write."""
+    """Whether the operator's list allows the account to start runs there."""
 
     @property
     def may_write(self) -> bool:
-        """Whether it lets a person start us; the triage role can label, no more."""
+        """Whether it is enough to start runs; the triage role, which can set labels, is not."""
         return self.level in ("admin", "maintain", "write")
 
 

@@ -1,8 +1,9 @@
-"""What models did, and what it cost."""
+"""Use of models and its cost."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol, Self
 
+from agent.models.chat import Reply, Role
 from agent.models.record import Record, replace
 
 
@@ -12,19 +13,18 @@ class ModelTotal(Record):
     cached_tokens: int
     output_tokens: int
     usd: float | None
-    """None: no price is known of some of it."""
+    """None: a price is unknown."""
 
     @classmethod
     def from_uses(cls, uses: Iterable[Self]) -> Self:
         several = tuple(uses)
-        prices = [use.usd for use in several]
-        known = [price for price in prices if price is not None]
+        prices = [use.usd for use in several if use.usd is not None]
         return cls(
             calls=sum(use.calls for use in several),
             input_tokens=sum(use.input_tokens for use in several),
             cached_tokens=sum(use.cached_tokens for use in several),
             output_tokens=sum(use.output_tokens for use in several),
-            usd=sum(known) if len(known) == len(prices) else None,
+            usd=round(sum(prices), 6) if len(prices) == len(several) else None,
         )
 
     @property
@@ -50,6 +50,69 @@ class ModelUse(ModelTotal):
     seconds: float
 
 
+def sum_by_model(uses: Iterable[ModelUse]) -> tuple[ModelUse, ...]:
+    """Add the uses of each model in each role, in the order of their first use."""
+    kinds: dict[tuple[str, str], list[ModelUse]] = {}
+    for use in uses:
+        kinds.setdefault((use.role, use.model), []).append(use)
+    return tuple(
+        ModelUse(
+            **dict(ModelTotal.from_uses(same)),
+            role=role,
+            model=model,
+            seconds=round(sum(use.seconds for use in same), 3),
+        )
+        for (role, model), same in kinds.items()
+    )
+
+
+class ModelAccount:
+    """Counts the replies of a run's models and their cost.
+
+    Replies are counted as results of steps, in order, so a run that resumes after a kill counts
+    the same.
+    """
+
+    def __init__(self) -> None:
+        self._uses: list[ModelUse] = []
+        """One for each reply."""
+
+    def count_reply(self, role: Role, reply: Reply) -> None:
+        self._uses.append(
+            ModelUse(
+                role=role,
+                model=reply.model,
+                calls=1,
+                input_tokens=reply.usage.input_tokens + reply.lost_tokens,
+                cached_tokens=reply.usage.cache_read_tokens,
+                output_tokens=reply.usage.output_tokens,
+                usd=reply.cost_usd,
+                seconds=reply.seconds,
+            )
+        )
+
+    @property
+    def usd(self) -> float:
+        return sum(use.usd or 0.0 for use in self._uses)
+
+    @property
+    def tokens(self) -> int:
+        return sum(use.input_tokens + use.output_tokens for use in self._uses)
+
+    def find_last_model(self, role: Role) -> str:
+        """Return the model that answered a role last; empty: none has."""
+        return next((use.model for use in reversed(self._uses) if use.role == role), "")
+
+    def choose_model(self, role: Role, chain: Sequence[str]) -> str:
+        """Return the model that answered last if it is in the chain; else nothing: its first."""
+        answered = self.find_last_model(role)
+        return answered if answered in chain else ""
+
+    @property
+    def uses(self) -> tuple[ModelUse, ...]:
+        return sum_by_model(self._uses)
+
+
 class ChangedBehaviour(Record):
     before: str
     after: str
@@ -64,42 +127,30 @@ class AuthorWords(Record):
 
     @property
     def text(self) -> str:
-        changed = (f"Before: {one.before}\nNow: {one.after}" for one in self.behaviour)
+        changed = (f"Before: {line.before}\nNow: {line.after}" for line in self.behaviour)
         left_out = f"Left out: {self.left_out}" if self.left_out else ""
         return "\n\n".join(filter(None, (self.summary, *changed, left_out)))
 
 
 class ModelWork(Record):
-    """What models did in a run: figures of ours, and words of theirs."""
+    """Work of models in a run: our figures, and their own descriptions."""
 
     uses: tuple[ModelUse, ...] = ()
     claims: AuthorWords = AuthorWords()
     rounds: tuple[str, ...] = ()
     undone: tuple[str, ...] = ()
-    """Steps that were not reached and why, as sentences of ours."""
+    """Sentences of ours about steps that were not reached, with the reasons."""
 
     @property
     def usd(self) -> float:
         return sum(use.usd or 0.0 for use in self.uses)
 
     def add_earlier(self, earlier: Iterable[ModelUse]) -> Self:
-        found: dict[tuple[str, str], list[ModelUse]] = {}
-        for use in (*earlier, *self.uses):
-            found.setdefault((use.role, use.model), []).append(use)
-        uses = tuple(
-            ModelUse(
-                **dict(ModelTotal.from_uses(some)),
-                role=role,
-                model=model,
-                seconds=sum(use.seconds for use in some),
-            )
-            for (role, model), some in found.items()
-        )
-        return replace(self, uses=uses)
+        return replace(self, uses=sum_by_model((*earlier, *self.uses)))
 
 
 class SpendingBudget(NamedTuple):
-    """A maximum for all runs of a repository, of an owner, or of both unset: of everybody."""
+    """A maximum for all runs of a repository or of an owner; with neither: for all runs."""
 
     usd: float
     days: int
@@ -116,7 +167,7 @@ class SpendingBudget(NamedTuple):
 
 
 class SpendingLimits(NamedTuple):
-    """Whose requests to models are counted, and what they may cost, in US dollars."""
+    """Limits of a run's requests to models, in US dollars."""
 
     run_id: str
     repository_id: int
@@ -126,14 +177,14 @@ class SpendingLimits(NamedTuple):
 
 
 class Spendings(Protocol):
-    """Where dollars are counted: the store for runs of issues, a step file for others."""
+    """Counts dollars: in the store for runs of issues, in a step file for others."""
 
     def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
-        """Set dollars aside; return the number under which the real cost is recorded.
+        """Reserve dollars; return the number under which the real cost is recorded.
 
         Raises:
-            BudgetReached: As much is not left of a budget now.
-            BudgetSpent: As much is not left to the run, or more than a whole budget.
+            BudgetReached: A budget has less left now.
+            BudgetSpent: The run has less left, or it is more than a whole budget.
         """
         ...
 
@@ -141,5 +192,5 @@ class Spendings(Protocol):
 
 
 def format_usd(usd: float) -> str:
-    """Write dollars with as many digits as tell them from nothing, at least cents."""
+    """Format dollars with cents, or with four digits if that is more precise."""
     return f"${usd:.2f}" if f"{usd:.4f}".endswith("00") else f"${usd:.4f}"

@@ -23,12 +23,12 @@ class Verdict(Record):
 
 
 Place = Literal["inline", "review", "issue"]
-"""The place of a thread of a pull request: on lines, as the text of a review, in the
-conversation."""
+"""Place of a thread or comment: on lines, the text of a review, the conversation of an issue or
+pull request."""
 
 
 ThreadResult = Literal["commit", "reply", "human"]
-"""How a thread ends: by a commit, by an answer, or by the word that a person has to go on."""
+"""How a thread ends: with a commit, with an answer, or with the note that a person is needed."""
 
 
 class ThreadOutcome(Record):
@@ -41,7 +41,7 @@ class ThreadOutcome(Record):
     by_model: bool = False
     commit: str = ""
     last_comment_id: int
-    """Number of the last comment that was seen to; 0: the round ended before that."""
+    """Number of the last comment that was handled; 0: the round ended before."""
     resolved: bool = False
 
 
@@ -51,18 +51,18 @@ class PullRequest(Record):
     draft: bool = False
     base_branch: str = ""
     notes: tuple[str, ...] = ()
-    """Requests that could not be met, in words: draft, a reviewer, a label."""
+    """Sentences about what could not be set: draft, a reviewer, a label."""
     replaces: tuple[int, ...] = ()
     """Pull requests of earlier runs of the issue that were closed for it."""
 
     @property
     def title(self) -> str:
-        """Name it at the beginning of a sentence."""
+        """Its kind and number, for the beginning of a sentence."""
         return f"{'Draft pull' if self.draft else 'Pull'} request #{self.number}"
 
 
 class RunFiles(Record):
-    """What a run leaves in its folder about its end."""
+    """Files in a run's folder about its end."""
 
     text: str | None = None
     """Text of the pull request, or why there is none; empty: there is no text."""
@@ -75,7 +75,7 @@ class RunFiles(Record):
 
 
 class JudgedChange(Record):
-    """The change that a run came to, as far as it was judged."""
+    """The last change of a run, with the results that it has."""
 
     digest: str | None = None
     """Digest of the change."""
@@ -88,7 +88,7 @@ class JudgedChange(Record):
     review: ReviewNotes | None = None
     """Result of the second model's review."""
     migration_folders: tuple[str, ...] = ()
-    """Folders to which a published change adds migrations: so may the base, later on."""
+    """Folders to which a published change adds migrations; later, the base may add some, too."""
 
 
 class ReviewState(Record):
@@ -151,17 +151,17 @@ class Outcome(Record):
 
     @property
     def headline(self) -> str:
-        """What happened in general; empty where the sentence alone says it better."""
+        """General description of the end; empty if the sentence alone is clearer."""
         return "" if self.reason is Reason.SUPERSEDED else self.reason.headline
 
     @property
     def is_done(self) -> bool:
-        """Whether the ticket was carried out; a dry run only shows how it would be."""
+        """Whether the ticket was carried out; a dry run is not."""
         return self.state is RunState.OPEN
 
 
 class PullEnd(Record):
-    """A pull request of ours as the code host reports it: its end, and how it fits its base."""
+    """State of our pull request on the code host."""
 
     pull: int
     """Its number."""
@@ -169,22 +169,22 @@ class PullEnd(Record):
     at: str | None
     """ISO 8601, UTC: when people merged or closed it."""
     conflicts: bool | None = None
-    """With its base branch; None: the code host does not know yet."""
+    """Whether it conflicts with its base branch; None: the code host does not know yet."""
 
 
 class EarlierPull(Record):
     number: int
     state: RunState
     commit: str | None
-    """The last one that we have put on its branch."""
+    """Last commit that we pushed to its branch."""
 
 
 class PastRun(Protocol):
-    """A run as the store knows it."""
+    """A run in the store."""
 
     @property
     def run(self) -> Run: ...
 
     @property
     def outcome(self) -> Outcome | None:
-        """How it ended; None: it is not over."""
+        """Its end; None: it has not ended."""

@@ -1,7 +1,4 @@
-"""Records of a pull request of ours: its state, what people say in it, what its checks say.
-
-Part of the vocabulary, as `agent.models` is; a follow-up is made of these.
-"""
+"""Records of our pull request that a follow-up reads: its state, threads, branch and checks."""
 
 from typing import Literal, Self
 
@@ -15,7 +12,7 @@ class ThreadComment(Record):
     comment_id: int
     """Id in GitHub's REST interface; unique among comments of its kind."""
     author: str
-    """Login; `ghost` where the account is gone."""
+    """Login; `ghost` if the account was deleted."""
     author_id: int
     is_bot: bool = False
     is_ours: bool = False
@@ -25,19 +22,18 @@ class ThreadComment(Record):
 
 
 class Thread(Record):
-    """What people say about one thing, oldest comment first."""
+    """A thread of comments, the oldest first."""
 
     thread_id: str
-    """On lines, the code host's id of the thread; else the place and the number of its comment."""
+    """The code host's id of a thread on lines; else the place and the number of its comment."""
     place: Place
     path: str = ""
     line: int | None = None
-    """1-based, in the file as the pull request has it; None: of a whole file, or of lines that
-    are there no longer."""
+    """1-based line of the pull request's file; None: the whole file, or lines that are gone."""
     hunk: str = ""
     resolved: bool = False
     approves: bool = False
-    """Whether it is the text of a review that approves, or that was dismissed."""
+    """Whether it is the text of an approving or dismissed review."""
     comments: tuple[ThreadComment, ...]
 
 
@@ -52,7 +48,7 @@ class PullSnapshot(Record):
     head: str
     base_branch: str
     threads: tuple[Thread, ...] = ()
-    """All that are in it, by age; the comments that are commands are left in."""
+    """All threads by age, comments that are commands included."""
 
     @property
     def reference(self) -> PullRequest:
@@ -62,22 +58,22 @@ class PullSnapshot(Record):
 
 
 class BranchState(Record):
-    """The branch of a pull request in git, brought up to date with its base."""
+    """The branch of a pull request, with its base branch merged in."""
 
     checkout: Checkout
-    """The commit that everything is compared with: the end of the base branch where that merges
-    without a conflict, else the commit at which the branch left it."""
+    """The commit that the change is compared with: the tip of the base branch if it merges without
+    a conflict, else the merge base."""
     change: Change
-    """From there to the branch as it is, with the base merged in."""
+    """Difference from that commit to the merged branch."""
     head: str
     tip: str
     tree: str
     """Object id of the tree that `change` leads to."""
     foreign_commits: tuple[str, ...] = ()
-    """Commits of the branch that are not ours, oldest first: never rewritten."""
+    """Commits of the branch by others, the oldest first; they are never rewritten."""
     base_has_moved: bool = False
     conflicts: tuple[str, ...] = ()
-    """Paths on which the two do not go together; where they were merged, between marks."""
+    """Paths that conflict. If the branches were merged, the files have conflict markers."""
 
     @classmethod
     def at_base(cls, checkout: Checkout) -> Self:
@@ -87,7 +83,7 @@ class BranchState(Record):
 
     @property
     def brought_up(self) -> bool:
-        """Whether the base was merged in, so that its end comes with the next commit."""
+        """Whether the base was merged in, so that the next commit brings its tip."""
         return self.base_has_moved and self.checkout.commit == self.tip
 
 
@@ -101,12 +97,12 @@ class ProjectCheck(Record):
 
 
 class ClosedIssue(Record):
-    """An issue as it was when the pull request that closed it was opened."""
+    """An issue, as it was when the pull request that closed it was opened."""
 
     number: int
     title: str
     body: str | None
-    """None: it was written later, or its text of that time is not kept."""
+    """None: the text was written later, or that version is not available."""
 
 
 class MergedPull(Record):

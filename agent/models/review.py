@@ -1,4 +1,4 @@
-"""What shows that a change is right: tests that notice it, and a second model's view."""
+"""Evidence for a change: tests that notice it, and the review of a second model."""
 
 from typing import Literal
 
@@ -15,19 +15,19 @@ class Remark(Record):
 
     @property
     def place(self) -> str:
-        """`path:line`, as far as they are known."""
+        """`path:line`, `path` without a line, or nothing."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
 
 class SettledFinding(Record):
-    """A finding of the gate that the reviewer has decided on."""
+    """A finding of the gate that the reviewer accepts, with the reason."""
 
     finding: Finding
     why: str
 
 
 class ReviewNotes(Record):
-    """A second model's view, or the word that there was none."""
+    """The review of a second model, or the sentence why there is none."""
 
     ran: bool
     sentence: str
@@ -36,7 +36,7 @@ class ReviewNotes(Record):
     settled: tuple[SettledFinding, ...] = ()
     model: str = ""
     unfinished: bool = False
-    """Whether a review was begun and did not come to its end."""
+    """Whether a review began and did not finish."""
 
     @property
     def open(self) -> bool:
@@ -48,11 +48,11 @@ class ReviewNotes(Record):
 
 
 class ProofRow(Record):
-    """What one test of the change did without it, and with it; outcomes as in a CheckItem."""
+    """Outcomes of one test of the change without and with it, as in a CheckItem."""
 
     name: str
     without: str
-    """With the tests of the change alone, on the base commit."""
+    """Outcome on the base commit with the change's tests alone."""
     error: str = ""
     with_change: str
 
@@ -62,16 +62,16 @@ class ProofRow(Record):
 
 
 class SourcePart(Record):
-    """A part of the source that a test should notice: a part of the change, or a mistake."""
+    """A part of the change that a test should notice, or a mistake put into it."""
 
     path: str
     line: int
     """1-based, in the new file."""
     text: str = ""
-    """Its first line, cut; the name of a function; a mistake in words."""
+    """Its first line, cut; the name of an emptied function; a description of a mistake."""
     kind: Literal["revert", "empty", "mistake"] = "revert"
     is_near_only: bool = False
-    """Whether only tests near the change have been asked: there was no time for all."""
+    """Whether only the tests near the change ran, since time was short."""
     is_removal: bool = False
 
     @property
@@ -82,22 +82,22 @@ class SourcePart(Record):
 
 class Proof(Record):
     rows: tuple[ProofRow, ...] = ()
-    """Results of its new and changed tests; the ones that show something come first."""
+    """Results of new and changed tests, those that prove the change first."""
     missing: str = ""
-    """Why the change is not proved, in words; empty: it is, or need not be."""
+    """Why the change is not proved; empty: it is proved, or needs no proof."""
     exemption: str = ""
-    """Why no proof is asked for, in words."""
+    """Why no proof is required."""
     needed: tuple[SourcePart, ...] = ()
-    """Parts without which a test fails."""
+    """Parts that a test needs: it fails without them."""
     unneeded_parts: tuple[SourcePart, ...] = ()
     untried: tuple[SourcePart, ...] = ()
-    """Parts without a result: there was no time, or the run proved nothing."""
+    """Parts without a result: time was short, or the run proved nothing."""
     notes: tuple[SourcePart, ...] = ()
-    """Parts for which no test is asked: comments, types, imports, functions that go."""
+    """Parts that need no test: comments, types, imports, removed functions."""
     is_refactoring: bool = False
-    """By its plan: what no test needs, a reader may settle."""
+    """Whether the plan says so: then a reviewer may accept parts that no test needs."""
     unexecuted: tuple[str, ...] = ()
-    """`path:first-last` of added lines that the tests near the change have not run."""
+    """`path:first-last` of added lines that no test near the change runs."""
 
     @property
     def is_shown(self) -> bool:
@@ -109,4 +109,4 @@ class Judgement(Record):
     compared: tuple[AnyComparison, ...]
     proof: Proof = Proof()
     is_partial: bool = False
-    """Whether it was ended early, since a check had failed; it is never published."""
+    """Whether it ended early because a check failed; it is never published."""

@@ -1,4 +1,4 @@
-"""A run, its states and the moves between them, and why it ends."""
+"""A run, its states, and the reasons for its end."""
 
 import re
 import secrets
@@ -31,7 +31,7 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
 
 
-#: States in which nothing more happens by itself.
+#: States that only a person changes.
 ENDS = frozenset(
     {
         RunState.MERGED,
@@ -49,13 +49,13 @@ _DECLINED, _CANCELLED, _FAILED = RunState.DECLINED, RunState.CANCELLED, RunState
 
 
 class Reason(StrEnum):
-    """Why a run ended as it did, for machines; the outcome's sentence is for people.
+    """Why a run ended, for programs; the outcome's sentence is for people.
 
     Attributes:
-        headline: What happened, for people.
-        state: Where the run ends.
-        is_settled: Whether a run that goes on would end so again: ticket, repository and all that a
-            model has said are on record.
+        headline: Description for people.
+        state: Final state of the run.
+        is_settled: Whether a run that is resumed would end in the same way, since ticket,
+            repository and all replies are on record.
     """
 
     headline: str
@@ -114,20 +114,20 @@ class Reason(StrEnum):
 WITHHELD = frozenset({Reason.NEW_FAILURES, Reason.UNVERIFIED, Reason.POLICY, Reason.NO_TESTS})
 
 CAPS_REACHED = frozenset({Reason.BUDGET_SPENT, Reason.TIME_SPENT})
-"""Continuing a run after these, and no others, grants it as much again."""
+"""A run that is continued after one of these gets its budget again."""
 
 
 Kind = Literal["review", "ci", "update"]
-"""What a follow-up is about: what people say in the pull request, the project's own checks, or a
-base branch that has moved."""
+"""Cause of a follow-up: comments in the pull request, the project's own checks, or new commits on
+the base branch."""
 
 
 class FollowUp(Record):
     of: str
-    """Id of the run that opened it."""
+    """Id of the run that opened the pull request."""
     pull: int
     round: int
-    """Counts the follow-ups of the pull request, from 1."""
+    """Number of the follow-up for the pull request, from 1."""
     kind: Kind
     by: str = ""
 
@@ -138,30 +138,30 @@ class Run(Record):
     repository: str
     """Absolute path of the user's repository, or a clone address without credentials."""
     ticket: str
-    """Where the ticket is read from: a path, or `#` and the number of an issue; empty: there is
-    none, and only the base is set up and checked."""
+    """Source of the ticket: a path, or `#` and the number of an issue; empty: there is none, and
+    only the base is set up and checked."""
     snapshot: Snapshot | None = None
-    """What was approved on the code host; None for a run on this machine."""
+    """The approved issue; None for a run on this machine."""
     attempt: int = 1
-    """Counts the runs of one issue; a follow-up has that of the run that it goes on with."""
+    """Number of the run for its issue; a follow-up has that of the run that it continues."""
     base: str | None = None
-    """Branch, tag or commit to start from; None: what the repository has checked out, on a
-    code host its default branch."""
+    """Branch, tag or commit to start from; None: the checked-out commit, on a code host the default
+    branch."""
     config_text: str | None = None
-    """A configuration file of the caller in place of the repository's own."""
+    """Content of a configuration file in place of the repository's own."""
     config_name: str | None = None
     dry_run: bool = False
     plan_first: bool = False
     runs_per_day: int | None = None
-    """Maximum runs of its repository within 24 hours, as its configuration had it when the
-    label was set; None: as many as the operator allows."""
+    """Maximum runs of its repository within 24 hours, from the configuration when the label was
+    set; None: the operator's maximum."""
     follow_up: FollowUp | None = None
-    """None: it begins with the ticket."""
+    """None: the run begins with the ticket."""
     models: str | None = None
-    """Models that the command named for it, as `openai:NAME`; None: those of the settings."""
+    """Models from the command line, as `openai:NAME`; None: those of the settings."""
     started: int
-    """Seconds since the epoch; also the date of the commit, so that a repeated publish makes
-    the same one."""
+    """Seconds since the epoch; also the date of the commit, so that a repeated publication makes
+    the same commit."""
 
     @property
     def about(self) -> FollowUp:
@@ -171,25 +171,25 @@ class Run(Record):
 
     @property
     def repository_name(self) -> str:
-        """`owner/name`; of a run on this machine where its repository is."""
+        """`owner/name`, or the repository's path for a run on this machine."""
         return self.snapshot.issue.repository if self.snapshot else self.repository
 
     @property
     def first(self) -> str:
-        """Id of the run that began with the ticket: that of a follow-up's pull request, or this."""
+        """Id of the run that began with the ticket: of a follow-up, the one that it continues."""
         return self.follow_up.of if self.follow_up else self.run_id
 
 
 class Wait(Record):
-    """Why a run waits, and the step that it continues with, in a segment of its own."""
+    """Why a run waits, and the step that its next segment begins with."""
 
     reason: str
     until: float = 0.0
     """Seconds since the epoch."""
     begin_with: str | None = None
-    """The step that is tried again then; None: the first that has no record."""
+    """Step that is tried again; None: the first one without a record."""
     plan_asked: str | None = None
-    """Number of the plan whose approval is waited for."""
+    """Number of the plan that waits for approval."""
     is_pause: bool = False
 
 
@@ -201,13 +201,13 @@ RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")
 
 
 def make_run_id(started: int) -> str:
-    """Name a run that started so many seconds after the epoch; the rest cannot be guessed."""
+    """Make the id of a run from its start, in seconds since the epoch, and a random part."""
     stamp = datetime.fromtimestamp(started, UTC).strftime("%Y%m%d-%H%M%S")
     return f"{stamp}-{secrets.token_hex(8)}"
 
 
 def read_run_start(run_id: str) -> int:
-    """Read the start out of the name of a run; 0 where there is none."""
+    """Read the start from the id of a run, in seconds since the epoch; 0: it has none."""
     try:
         begun = datetime.strptime(f"{run_id.rpartition('-')[0]} +0000", "%Y%m%d-%H%M%S %z")
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a run has found out so far, as its flow says it: for the texts about it."""
+"""Facts of a run that its flow has collected so far, for texts about the run."""
 
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from agent.models.change import Change, Finding, Plan
 from agent.models.checks import AnyComparison
 from agent.models.environment import Checkout, Contract
-from agent.models.model_account import ModelAccount
+from agent.models.model_use import ModelAccount
 from agent.models.run import Reason
 from agent.models.ticket import Ticket
 
@@ -16,18 +16,18 @@ class StageMark(NamedTuple):
     state: Literal["waiting", "running", "done"]
     detail: str = ""
     begun: float | None = None
-    """When the running one began, in seconds since the epoch."""
+    """Start of a running stage, in seconds since the epoch."""
 
 
 class Progress(NamedTuple):
-    """How far a run is and what it has used, for readers of the issue."""
+    """Progress and use of a run, for readers of the issue."""
 
     stages: tuple[StageMark, ...] = ()
     plan: Plan | None = None
     seconds: float = 0.0
-    """Seconds of its finished steps when this was written."""
+    """Seconds of the steps that had finished."""
     at: float | None = None
-    """When that one began, in seconds since the epoch."""
+    """Start of the running step, in seconds since the epoch."""
     most_minutes: int | None = None
     """Maximum minutes of its steps; None: not known yet."""
     replies: int = 0
@@ -37,7 +37,7 @@ class Progress(NamedTuple):
     """Maximum dollars for models; None: not known yet, or unbounded."""
     again: int = 0
     waits_for: Literal["", "time", "operator"] = ""
-    """What the run waits for, so that this attempt ends; empty: it is at work."""
+    """What the run waits for; empty: it does not wait."""
 
 
 @dataclass
@@ -46,21 +46,21 @@ class RunFacts:
 
     ticket: Ticket | None = None
     recipe: str | None = None
-    """Recipe of the ticket; "": it is for a model."""
+    """Recipe of the ticket; "": a model handles it."""
     checkout: Checkout | None = None
     contract: Contract | None = None
     suite_seconds: float = 0.0
     plan: Plan | None = None
     compared: tuple[AnyComparison, ...] = ()
-    """The checks once they were compared: they are proved, however the run ends."""
+    """Compared checks; they are proved, however the run ends."""
     findings: tuple[Finding, ...] = ()
-    """What policy has found in the change, and the verdict after it."""
+    """Findings of the rules in the change, then those of the verdict."""
     first_round: Reason | None = None
     change: Change | None = None
-    """The best one that a model has made, for people who go on by hand."""
+    """Best change of a model, for people who continue by hand."""
     account: ModelAccount = field(default_factory=ModelAccount)
     progress: Progress = field(default_factory=Progress)
-    """As it was last shown, without secrets."""
+    """Progress as last shown, without secrets."""
 
     def note_round(self, reason: Reason, findings: tuple[Finding, ...] = ()) -> None:
         self.findings = findings

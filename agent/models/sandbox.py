@@ -1,4 +1,4 @@
-"""Sandboxes: the order for one, what comes out of it, and one that stays open."""
+"""Sandboxes: requests, their results, and sessions that stay open."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
@@ -7,22 +7,21 @@ from agent.models.change import Change, Finding
 from agent.models.environment import Checkout, Layer
 from agent.models.record import Record
 
-# Where things are inside every sandbox. Virtual environments contain absolute paths, so these are
-# the same in all phases.
+# Paths in every sandbox. Virtual environments contain absolute paths, so these never change.
 SANDBOX_TREE = "/work"
-"""A private, writable copy of the work tree; also the working directory."""
+"""Private, writable copy of the work tree; also the working directory."""
 SANDBOX_ENVIRONMENT = "/env"
 """The repository's environment, read-only (writable only while it is built)."""
 SANDBOX_GATE = "/gate"
-"""Our own pinned tools, read-only."""
+"""Our own pinned tools; read-only."""
 SANDBOX_TOOLS = "/tools"
-"""A folder for each tool that a repository pins, read-only."""
+"""A folder for each tool that a repository pins; read-only."""
 SANDBOX_OURS = "/mergewright"
-"""Our own scripts that run inside the sandbox, read-only."""
+"""Our own scripts for sandboxes; read-only."""
 SANDBOX_HOME = "/home/sandbox"
-"""Home of the user in it; not below /tmp, since some tests tell the two apart."""
+"""Home of its user; not below /tmp, since some tests distinguish the two."""
 SANDBOX_OUT = "/out"
-"""Empty and writable: where a command leaves files that are to be returned."""
+"""Empty and writable, for files that are to be returned."""
 
 
 class Mount(Record):
@@ -32,25 +31,25 @@ class Mount(Record):
 
 
 class Outlet(Record):
-    """The way to package indexes; the sandbox then gets HTTP(S)_PROXY."""
+    """Connection to package indexes; the sandbox has HTTP(S)_PROXY then."""
 
     socket: str
     certificates: str
-    """File with the authority that the gateway speaks by."""
+    """File with the gateway's certificate authority."""
 
 
 class Root(Record):
     name: str = ""
-    """For `SandboxRequest.root`; empty: what sandboxes have when nothing is said. Of an image: the
-    minor version of its Python."""
+    """Name for `SandboxRequest.root`; empty: the default. Of an image: the minor version of its
+    Python."""
     folder: str | None = None
-    """Where it is on this machine, whose own is `/`; None: in an image."""
+    """Its folder on this machine, `/` for the machine's own; None: it is an image."""
     mark: str = ""
-    """Mark of an image: changes whenever it does."""
+    """Identifies the content of an image."""
     more: str = ""
-    """Command that adds Debian packages; their names follow."""
+    """Command that adds Debian packages, without their names."""
     can_lay: bool = False
-    """Whether sandboxes can have more laid over its /usr; see `SandboxRequest.system`."""
+    """Whether Debian packages can be laid over its /usr; see `SandboxRequest.system`."""
 
     def adding(self, packages: Sequence[str]) -> str:
         return " ".join((self.more, *packages)) if self.more else ""
@@ -63,15 +62,15 @@ class SandboxFile(Record):
 
 
 class SandboxLimits(Record):
-    """What one command may use; reaching one ends the sandbox and is named in the result."""
+    """Limits of one command; reaching one ends the sandbox and is named in the result."""
 
     seconds: float = 600.0
     memory_bytes: int = 4 * 1024**3
     processes: int = 1024
     disk_bytes: int = 2 * 1024**3
-    """Size of each writable place."""
+    """Size of each writable folder."""
     output_bytes: int = 512 * 1024
-    """Kept of what is printed: the first and the last half of this; the rest is counted."""
+    """Bytes of output that are kept, half from the beginning and half from the end."""
     returned_bytes: int = 64 * 1024**2
     """Maximum size of all returned files together."""
     returned_files: int = 200
@@ -80,72 +79,69 @@ class SandboxLimits(Record):
 class SandboxRequest(Record):
     argv: tuple[str, ...]
     environ: dict[str, str] = {}
-    """The whole environment besides PATH, HOME, LANG and TMPDIR, which the sandbox sets unless
-    they are given here."""
+    """All environment variables but PATH, HOME, LANG and TMPDIR, which the sandbox sets unless
+    they are here."""
     tree: str | None = None
     checkout: Checkout | None = None
-    """The commit below the tree of a session, which stays open for several commands; else None."""
+    """Base commit of a session, which stays open for several commands; else None."""
     root: str = ""
     mounts: tuple[Mount, ...] = ()
     files: tuple[SandboxFile, ...] = ()
     layers: tuple[Layer, ...] = ()
-    """Layers of SANDBOX_TREE and SANDBOX_HOME, the later over the earlier."""
+    """Layers of SANDBOX_TREE and SANDBOX_HOME; a later one hides files of earlier ones."""
     system: str = ""
-    """Host folder whose `files/usr` is laid over /usr, with `ld.so.cache` for all of it; only for a
-    root that can have it. Empty: none."""
+    """Host folder: its `files/usr` is laid over /usr, with its `ld.so.cache`. Only for a root that
+    `can_lay`. Empty: none."""
     directory: str = SANDBOX_TREE
     hosts: tuple[str, ...] = ()
-    """Further names by which the sandbox knows itself."""
+    """Further host names of the sandbox."""
     outlet: Outlet | None = None
     """None: no network."""
     collect: tuple[str, ...] = ()
-    """Absolute paths in the sandbox of regular files that are returned; `*` as the last part
-    means all files of a folder. Below SANDBOX_TREE only files that are new or differ from the
-    tree that was given."""
+    """Absolute sandbox paths of regular files to return; `*` as the last part means all files of a
+    folder. Below SANDBOX_TREE only new and changed files are returned."""
     lists_new: bool = False
     limits: SandboxLimits = SandboxLimits()
 
 
 class SandboxResult(Record):
     exit_code: int | None
-    """The command's own exit code, negative for a signal; None when a limit ended it."""
+    """Exit code of the command, negative for a signal; None: a limit ended it."""
     output: str
-    """stdout and stderr together, head and tail, undecodable bytes replaced."""
+    """Beginning and end of stdout and stderr together, undecodable bytes replaced."""
     output_bytes: int
     seconds: float
     limit: str | None = None
-    """`time`, `memory`, `processes`, `disk` or `returned` when that limit was hit."""
+    """The limit that was reached: `time`, `memory`, `processes`, `disk` or `returned`."""
     files: dict[str, bytes] = {}
-    """Returned files by absolute path in the sandbox."""
+    """Returned files by absolute sandbox path."""
     refused: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
-    """Files that the command left in the tree, from its root; the first of them."""
+    """The first new files that the command left in the tree, relative to its root."""
 
 
 class Flag(Protocol):
     def is_set(self) -> bool: ...
 
 
-#: Takes what a sandbox prints while its command runs, in the pieces in which it comes.
+#: Receives output while the command runs, piece by piece.
 Hear = Callable[[bytes], None]
 
 
 class Sandbox(Protocol):
-    """Opens sandboxes. Raises SandboxMissing when there is no way to open one."""
+    """Opens sandboxes."""
 
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
-        """Run one command in a fresh sandbox and take the sandbox down, whatever happens.
-
-        Several threads may do so at a time.
+        """Run one command in a new sandbox, and remove the sandbox in any case. Thread-safe.
 
         Args:
-            order: What to run, and with what.
-            cancelled: Once it is set, the sandbox is taken down within half a second.
-            hear: Called in this thread with every piece of the output, also with those which the
-                result leaves out. It has to be quick and may not raise: what the sandbox prints
-                meanwhile waits.
+            order: The command with its mounts, files and limits.
+            cancelled: When it is set, the sandbox is removed within half a second.
+            hear: Called in this thread with every piece of the output, also with pieces that the
+                result leaves out. It must be quick and may not raise: the sandbox's output waits
+                meanwhile.
 
         Raises:
             SandboxMissing: No sandbox can be opened here; the message says what to install.
@@ -158,34 +154,34 @@ class Sandbox(Protocol):
 
 class CommandResult(Record):
     output: str
-    """stdout and stderr together, undecodable bytes replaced; head and tail where it was long."""
+    """stdout and stderr together, undecodable bytes replaced; long output lacks its middle."""
     exit_code: int | None
-    """Negative for a signal; None where the command was ended, or its sandbox was."""
+    """Negative for a signal; None: the command or its sandbox was ended."""
     timed_out: bool = False
     omitted_bytes: int = 0
     """Bytes that `output` leaves out."""
 
 
 class CollectedChange(Record):
-    """What differs between the base commit and a session's tree."""
+    """Differences between the base commit and a session's tree."""
 
     change: Change
     findings: tuple[Finding, ...]
-    """What is not part of the change, and why: links, binary files, modes, more than is taken."""
+    """Findings on what is not part of the change: links, binary files, modes, too many files."""
     ignored: tuple[str, ...]
-    """New files that the base's rules ignore; a folder of nothing else ends in a slash."""
+    """New files that the base's .gitignore names; a folder of such files ends with a slash."""
 
 
 class _EitherFlag(NamedTuple):
-    one: Flag
-    other: Flag
+    first: Flag
+    second: Flag
 
     def is_set(self) -> bool:
-        return self.one.is_set() or self.other.is_set()
+        return self.first.is_set() or self.second.is_set()
 
 
 class Stoppable:
-    """Sandboxes of one run, which are also taken down when that is stopped."""
+    """Opens the sandboxes of one run, which are also removed when the run is stopped."""
 
     def __init__(self, sandbox: Sandbox, stopped: Flag) -> None:
         self._sandbox = sandbox

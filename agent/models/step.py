@@ -1,4 +1,4 @@
-"""The steps of a run: what each is called on record, and what others ask of it."""
+"""The steps of a run: their names in records, and their properties."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Stage(StrEnum):
 
 
 class Step(StrEnum):
-    """A kind of step. Of a kind that is done several times, each has a name: `Step.CHECKS.named`.
+    """A kind of step; steps of a kind that is repeated have names, by `Step.CHECKS.named`.
 
     Attributes:
-        stage: That people see while it is done; None: it belongs to none.
-        state: The run's while it is done; None: it stays as it is.
-        is_lasting: Whether others can see its effect: once begun it is brought to its end.
+        stage: Stage that people see during the step; None: it belongs to none.
+        state: State of the run during the step; None: the state does not change.
+        is_lasting: Whether the step has effects outside: once begun, it is completed.
     """
 
     stage: Stage | None
@@ -85,7 +85,7 @@ class Step(StrEnum):
 
     @property
     def step(self) -> Step:
-        """Itself: a kind that is done once needs no other name."""
+        """Return itself: a kind that is done once needs no other name."""
         return self
 
     def named(self, detail: object) -> StepName:
@@ -93,7 +93,7 @@ class Step(StrEnum):
 
 
 class StepName(str):
-    """A step by its kind and what tells it from others of the kind, as in `checks 2`."""
+    """A step by its kind and a detail that is unique for the kind, as in `checks 2`."""
 
     __slots__ = ("detail", "step")
     step: Step
@@ -112,7 +112,7 @@ AnyStep = Step | StepName
 
 
 class Once(Protocol):
-    """Do a piece of work once and remember its result under a stable, unique name."""
+    """Does work once and stores its result under a stable, unique name."""
 
     def __call__(
         self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
@@ -122,16 +122,11 @@ class Once(Protocol):
 class StepRunner(Once, Protocol):
     @property
     def run_seconds_left(self) -> float:
-        """Seconds that are left of the run's minutes; never below zero.
-
-        While steps are counted apart, what these have left of theirs.
-        """
+        """Seconds left of the run's minutes, at least 0; in `count_apart` of those of set-up."""
         ...
 
-    def sum_up_uses(self) -> dict[str, float]: ...
-
     def count_apart(self) -> AbstractContextManager[None]:
-        """Count the steps within to the minutes of set-up: as many again as the run has."""
+        """Count the steps within to the minutes of set-up, which are as many as the run's."""
         ...
 
     def rename(self, detail: str) -> AbstractContextManager[None]: ...
@@ -142,7 +137,7 @@ _BY_LENGTH = sorted(Step, key=len, reverse=True)
 
 
 def read_step_name(text: str) -> StepName | None:
-    """Read the name of a step from a record; None: another version has recorded it."""
+    """Read the name of a step from a record; None: another version recorded it."""
     for step in _BY_LENGTH:
         if text == step or text.startswith(f"{step} "):
             return StepName(step, text[len(step) + 1 :])

@@ -1,4 +1,4 @@
-"""What a run is to bring about: a ticket, or what is asked of a pull request of ours."""
+"""The task of a run: a ticket, or requests on our pull request."""
 
 from agent.models.change import Change, Plan
 from agent.models.code_host import Remote
@@ -10,22 +10,22 @@ from agent.models.ticket import Ticket
 
 
 class FollowUpItem(Record):
-    """One thing that a follow-up has to see to: a thread, or a check that is red."""
+    """One item of a follow-up: a thread, a failed check or a conflict."""
 
     number: int
     """In its round, 1-based."""
     about: str
-    """Place and first words, on one line; foreign words."""
+    """Place and first words, on one line; foreign text."""
     text: str
-    """All that is said, for the editor; foreign words."""
+    """The whole text for the editor; foreign text."""
     thread: Thread | None = None
     check: ProjectCheck | None = None
     conflict: str = ""
-    """The path on which the branch and its base do not go together; "": it is about no such."""
+    """Path that conflicts between the branch and its base; "": it is no conflict."""
     is_fork: bool = False
-    """Whether the two go together for git, but not for what applies their migrations."""
+    """Whether git merges the branches, but their migrations have two ends."""
     settled: str = ""
-    """Why it is for a person, where that is known from the beginning."""
+    """Why a person has to handle it, if that is known from the beginning; else empty."""
 
 
 class ItemAnswer(Record):
@@ -40,21 +40,21 @@ class PullContext(Record):
     pull: PullSnapshot
     remote: Remote
     threads: tuple[Thread, ...] = ()
-    """The threads that wait for an answer of ours, by age, as many as one round takes."""
+    """Threads that wait for our answer, by age; at most those of one round."""
     threads_left: int = 0
     checks: tuple[ProjectCheck, ...] = ()
     plan: Plan
     thread_outcomes: tuple[ThreadOutcome, ...] = ()
-    """What became of the threads of earlier rounds; of each the newest."""
+    """Newest outcome of each thread of earlier rounds."""
     text_digest: str | None = None
-    """Digest of the text that we gave the pull request last; None: not known."""
+    """Digest of our last text of the pull request; None: not known."""
     was_draft: bool = False
-    """Whether we have left it as a draft before: then people say when it is ready."""
+    """Whether we left it as a draft before; then people decide when it is ready."""
     earlier_rounds: int = 0
 
     @property
     def asks_anything(self) -> bool:
-        """Whether there may be something to do; that a base has moved is seen in the branch."""
+        """Whether there may be something to do; the branch shows whether its base has moved."""
         return self.about.kind == "update" or bool(self.threads or self.checks)
 
 
@@ -63,7 +63,7 @@ class Task(Record):
     recipe: str
     """Recipe of the ticket; "": a model plans and edits."""
     start: BranchState
-    """Where the change begins: the base commit, or the branch of the pull request."""
+    """Start of the change: the base commit, or the branch of the pull request."""
     pull: PullContext | None = None
     """None: there is no pull request yet."""
     items: tuple[FollowUpItem, ...] = ()
@@ -72,10 +72,7 @@ class Task(Record):
 
     @property
     def human_changes(self) -> Change | None:
-        """The branch's change, where people have committed to it besides our work.
-
-        What a merge has put between marks nobody has written.
-        """
+        """The branch's change if it has commits of people, without files with conflict markers."""
         change, conflicts = self.start.change, self.start.conflicts
         if not self.start.foreign_commits:
             return None
@@ -83,9 +80,9 @@ class Task(Record):
         return replace(change, files=files)
 
     def brings_news(self, change: Change, answers: tuple[ItemAnswer, ...]) -> bool:
-        """Whether a change is to go on the branch; a merge alone is only where it was asked for.
+        """Whether a change is pushed to the branch; a merge alone only if it was asked for.
 
-        Where one conflict is left to people, all of the merge is.
+        If one conflict is left to people, so is the whole merge.
         """
         solved = {answer.item for answer in answers if answer.end == "commit"}
         if any(item.conflict and item.number not in solved for item in self.items):

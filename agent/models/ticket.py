@@ -1,4 +1,4 @@
-"""The ticket, who asked for it, and what people said to its run."""
+"""The ticket, its author, and what people said to its run."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ class Delivery(Record):
     body: bytes
     """The event for the intake (`agent.conversation.events`), as JSON; empty: none."""
     ignored: str = ""
-    """Why nobody has to act on it, in words; empty: it is for the intake."""
+    """Why no action follows; empty: it is for the intake."""
 
 
 class IssueRef(Record):
@@ -33,17 +33,17 @@ class IssueRef(Record):
 
 
 class Snapshot(Record):
-    """An issue as it was when somebody with write permission labelled it."""
+    """An issue as it was when a person with write permission labelled it."""
 
     issue: IssueRef
     url: str
     title: str
     body: str
-    """As it arrived; what a reader does not see is taken out when it becomes a Ticket."""
+    """The received text; invisible parts are removed when it becomes a Ticket."""
     labels: tuple[str, ...]
     author: str
     actor: str
-    """Login of who set the label, which approves this text."""
+    """Login of the person who set the label and so approved this text."""
     actor_id: int
     approved_at: str
     """ISO 8601, UTC: `updated_at` of the issue when the label was set."""
@@ -52,13 +52,13 @@ class Snapshot(Record):
 
     @property
     def approval_key(self) -> str:
-        """Equal for all deliveries about the same person's word on the same issue."""
+        """Equal for all deliveries about one approval of an issue."""
         parts = [self.issue.repository_id, self.issue.issue_id, self.actor_id, self.approved_at]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
 
     @property
     def digest(self) -> str:
-        """sha256 over what was approved: title, body, labels in any order, and who approved it."""
+        """sha256 of title, body, sorted labels and the approving account."""
         approved = [self.title, self.body, sorted(self.labels), self.actor_id]
         return hashlib.sha256(json.dumps(approved).encode()).hexdigest()
 
@@ -67,22 +67,22 @@ class Snapshot(Record):
 
 
 class Guidance(Record):
-    """What a person with write permission said to a run after its text was approved."""
+    """A comment of a person with write permission to a run, after the approval of its text."""
 
     kind: Literal["answer", "change", "approval", "command", "remark"]
-    """An answer to its questions, another wish for its plan, the word to carry that out; a command
-    that has had its effect; or other words, which had none."""
+    """An answer to questions, a change of the plan, an approval of the plan, a command that was
+    carried out, or a remark without effect."""
     words: str
-    """As they were written; of an approval the number of the plan, of a command its name."""
+    """The text; of an approval the number of the plan, of a command its name."""
     by: str
     at: str
     comment: str
-    """Which comment it is, by place and number: one counts once."""
+    """Place and number of the comment, which counts once."""
 
 
-def find_approval(said: Sequence[Guidance], plan: str) -> Guidance | None:
-    """Find who approved a plan; an approval that is older than another request does not count."""
-    for guidance in reversed(said):
+def find_approval(comments: Sequence[Guidance], plan: str) -> Guidance | None:
+    """Find the approval of a plan; one that is older than a later request does not count."""
+    for guidance in reversed(comments):
         if guidance.kind in ("answer", "change"):
             return None
         if guidance.kind == "approval" and guidance.words == plan:
@@ -97,12 +97,12 @@ class Ticket(Record):
     """Short and safe in a branch name: the issue number or the file's stem."""
     title: str
     body: str
-    """Visible text only: HTML comments and invisible characters are removed."""
+    """Visible text, without HTML comments and invisible characters."""
     digest: str
-    """sha256 of what was approved, as it arrived: a file, or an issue's text, labels and actor."""
+    """sha256 of the approved file, or of an issue's text, labels and actor."""
     removed: tuple[str, ...] = ()
     comments: tuple[str, ...] = ()
-    """What people have added to it by comments, and who: as `an answer of maria, …`."""
+    """Additions by comments, each with its author: `an answer of maria, …`."""
 
 
 Category = Literal["bug", "feature", "refactor", "tests", "docs", "typing", "dependency"]

@@ -1,1 +1,1 @@
-"""Recipes: deterministic answers to frequent, well-shaped tickets; one module per shape."""
+"""Recipes: fixed code that carries out one kind of ticket each, without a model."""

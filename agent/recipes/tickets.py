@@ -1,7 +1,7 @@
-"""The structure of a ticket's text: answers of a form, and code marks.
+"""Parse the structure of a ticket's text: answers of a form, and code.
 
-Sentences are never read. What is neither an answer nor code is only passed on, so that people see
-what else a ticket says. What the keys and the code mean is left to the recipe that asks.
+Sentences are not interpreted; they are only returned, so that people see what else a ticket says.
+The recipe interprets keys and code.
 """
 
 import re
@@ -14,34 +14,36 @@ from markdown_it import MarkdownIt
 from agent.models.ticket import Ticket
 from agent.text import sanitise
 
-#: What an issue form leaves behind where nothing was filled in.
+#: Answers of an issue form that was not filled in.
 _UNANSWERED = frozenset({"", "…", "_no response_", "no response"})
 _MARK = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-#: Pictures, tags and addresses of links, which no reader of a page sees as words.
+#: Pictures, tags and addresses of links, which are not visible text.
 _MARKUP = re.compile(
     r"!\[[^\]]{0,200}\]\([^)]{0,500}\)|<[^>]{0,500}>|"
     r"\[([^\]]{0,200})\](?:\([^)]{0,500}\)|\[\w*\])"
 )
 _MOST_READ, _MOST_SENTENCES, _LONGEST_SENTENCE = 1_000, 10, 200
-#: Deeper lists and quotations contain no answer.
+#: Maximum depth of lists and quotations with answers.
 _DEEPEST = 20
 
 
 class TicketDocument(NamedTuple):
     answers: dict[str, str]
-    """Of a form, by key in lower case; the first one counts."""
+    """Answers of a form by key in lower case; of several the first counts."""
     marks: tuple[str, ...]
     """Inline code of the title and the sentences."""
     blocks: tuple[str, ...]
-    """Blocks of code that answer nothing."""
+    """Blocks of code that are no answers."""
     sentences: tuple[str, ...]
-    """Everything else below the title."""
+    """All other sentences below the title."""
 
     def list_rest(self, *used: str, asks: tuple[str, ...]) -> tuple[str, ...]:
-        """List what the ticket says besides `used`, the code that states the request.
+        """List the other sentences and blocks of the ticket, shortened.
 
-        `asks` are the words around that code in a sentence that says nothing else.
+        Args:
+            used: Code that states the request.
+            asks: Words of a sentence that has nothing but such code besides.
         """
         marked = {f"`{mark}`" for mark in used}
         rest = [
@@ -59,7 +61,7 @@ class TicketDocument(NamedTuple):
 
 
 def read_document(ticket: Ticket, keys: Collection[str]) -> TicketDocument:
-    """Take a ticket apart; only these keys count as questions of a form."""
+    """Parse a ticket; only these keys count as questions of a form."""
     answers: dict[str, str] = {}
     blocks: list[str] = []
     sentences: list[str] = []
@@ -68,7 +70,7 @@ def read_document(ticket: Ticket, keys: Collection[str]) -> TicketDocument:
     for token in parser.parse(ticket.body):
         is_answered = token.content.strip().lower() not in _UNANSWERED
         if token.type == "inline" and previous == "heading_open":
-            # Without markup and punctuation at its end.
+            # Compared without markup and without punctuation at the end.
             plain = re.sub(r"[*`#]", "", token.content).replace("_", " ").lower()
             key = " ".join(plain.split()).rstrip("?:. ")
             asked, heading = (key, "") if key in keys else ("", token.content)
@@ -76,7 +78,7 @@ def read_document(ticket: Ticket, keys: Collection[str]) -> TicketDocument:
             answers |= {asked: token.content.strip()} if is_answered else {}
             asked = ""
         elif token.type == "inline" and is_answered:
-            # An answer to another question says little without it.
+            # An answer to another question is unclear without the question.
             text = f"{heading}: {token.content}" if heading else token.content
             heading = ""
             sentences += filter(None, map(str.strip, _SENTENCE_END.split(text)))
@@ -88,6 +90,6 @@ def read_document(ticket: Ticket, keys: Collection[str]) -> TicketDocument:
 
 
 def write_form(answers: dict[str, str]) -> str:
-    """Write a form, to be copied; open answers are to be filled in."""
+    """Write a form to copy, with gaps for missing answers."""
     pairs = ((f"  ### {key.capitalize()}", f"  {value or '…'}") for key, value in answers.items())
     return "\n".join(["Fill in this form to answer:", *chain.from_iterable(pairs)])

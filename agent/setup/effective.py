@@ -75,7 +75,7 @@ def list_values(
     read: LoadedConfig, project: Project | None, settings: Settings
 ) -> Iterator[EffectiveValue]:
     """Yield the value of every key, in the order of the reference; then of every rule."""
-    for path, section in reference.sections():
+    for path, section in reference.list_sections():
         for name, field in section.model_fields.items():
             key = ".".join((*path, name))
             if reference.is_section(field.annotation) or key == "rules":

@@ -22,7 +22,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from agent.models.chat import Role, Usage, split_level, vendor
+from agent.models.chat import Role, Usage, get_provider, split_level
 from agent.models.clock import read_clock
 from agent.models.run import ENDS, Reason, RunState
 from agent.models.step import AnyStep
@@ -172,7 +172,7 @@ def count_model_usd(name: str, role: Role, usd: float | None) -> None:
 
 
 def _label_model(name: str, role: Role) -> tuple[str, str, str]:
-    return vendor(name), split_level(name)[0].partition(":")[2], role
+    return get_provider(name), split_level(name)[0].partition(":")[2], role
 
 
 def note_budget(headers: Mapping[str, object]) -> None:

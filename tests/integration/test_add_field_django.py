@@ -297,6 +297,7 @@ OTHERS = (
         deep("Seller", "a", "is a proxy model: it has no table of its own. Ask for the field on shop.Customer."),
         deep("View", "a", "shop.View is unmanaged"),
         deep("Customer", "rank", "'rank' in class 'Gold' clashes"),
+        ("Customer", "nick__name", 'Field names must not contain "__"'),
         ("Heir", "code", "`code` is taken by Base."),
         deep("Heir", "full", "`full` is taken by Base."),
     ],

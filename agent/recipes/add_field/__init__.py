@@ -1,1 +1,1 @@
-"""Add a field to a Django model: read `recipe.py` first, then `request.py` and `resolving.py`."""
+"""The recipe for a new field of a Django model; `recipe.py` lists its modules in order."""

@@ -1,18 +1,18 @@
-"""The Python that a ticket states, which may only contain literals, names and calls of names.
+"""Python in a ticket, which may only contain literals, names and calls of names.
 
-Whether options are there and fit together is for Django to say, when it makes the migration.
+Django checks the options when it makes the migration.
 """
 
 import ast
 import builtins
 import copy
 
-from agent.recipes.add_field.find_models import Model, ModelFinder
+from agent.recipes.add_field.find_models import Model
 from agent.recipes.add_field.parameters import Expression
 from agent.text import sanitise
 from repo_config import foreign_python
 
-#: Imports that are added if the file lacks them.
+#: Imports that are added to a file without them.
 _IMPORTS = {
     "models": "from django.db import models",
     "timezone": "from django.utils import timezone",
@@ -25,16 +25,17 @@ _PLAIN = (
     *(ast.Constant, ast.Name, ast.List, ast.Tuple, ast.Set, ast.UnaryOp, ast.USub),
     *(ast.keyword, ast.expr_context),
 )
-#: Options by which existing rows may get a value; whether they do is for Django to say.
+#: Options that may give existing rows a value.
 _GIVING = frozenset({"default", "db_default", "auto_now", "null", "blank"})
+_DEEPEST, MOST_PARTS = 60, 1_000
 
 
 class UnfitError(ValueError):
-    """The code is not what a ticket may state; the message says why."""
+    """The ticket's code cannot be used; the message says why."""
 
 
 def read_value(source: str) -> ast.expr:
-    """Read a value written as Python; raises UnfitError."""
+    """Parse a Python value. Raises UnfitError."""
     try:
         return foreign_python.parse_expression(f"({source.strip()}\n)")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -43,7 +44,8 @@ def read_value(source: str) -> ast.expr:
 
 
 def write_value(node: ast.expr, model: Model) -> Expression:
-    """Write a value for a model's file. Raises UnfitError for more than literals, names, calls."""
+    """Write a value for a model's file; UnfitError: it is more than literals, names and calls."""
+    require_bounded(node)
     node, names, imports = copy.deepcopy(node), model.names, list[str]()
     for part in ast.walk(node):
         _require_plain(part)
@@ -59,22 +61,16 @@ def write_value(node: ast.expr, model: Model) -> Expression:
     return Expression(code=ast.unparse(node), imports=tuple(dict.fromkeys(imports)))
 
 
-def write_definition(call: ast.Call, model: Model, finder: ModelFinder) -> Expression:
-    """Write the definition of a field for the file of its model; raises UnfitError."""
-    call, names = copy.deepcopy(call), model.names
-    if isinstance(call.func, ast.Name) and call.func.id not in names:
-        call.func = ast.Attribute(ast.Name("models"), call.func.id)
-    for target in (*(word.value for word in call.keywords if word.arg == "to"), *call.args[:1]):
-        if isinstance(target, ast.Name) and target.id not in names:
-            # A text is looked up when all models are there.
-            labels = {choice.label for choice in finder.find(target.id)}
-            label = "self" if target.id == model.node.name else "".join(labels)
-            target.id = repr(label) if label and len(labels) == 1 else target.id
-    return write_value(foreign_python.parse_expression(ast.unparse(call)), model)
+def write_definition(call: ast.Call, model: Model) -> Expression:
+    """Write the definition of a field for the file of its model. Raises UnfitError."""
+    if isinstance(call.func, ast.Name) and call.func.id not in model.names:
+        func = ast.Attribute(ast.Name("models"), call.func.id)
+        call = ast.Call(func, call.args, call.keywords)
+    return write_value(call, model)
 
 
 def asks_existing(call: ast.Call, model: Model) -> bool:
-    """Whether Django will ask for a value of existing rows, as far as options show."""
+    """Whether the options show that Django will ask for a value of existing rows."""
     first = ast.unparse(call.func).partition(".")[0]
     return (
         model.names.get(first, "django.").startswith("django.")
@@ -84,6 +80,20 @@ def asks_existing(call: ast.Call, model: Model) -> bool:
             for word in call.keywords
         )
     )
+
+
+def require_bounded(node: ast.AST) -> None:
+    """Raise RecursionError if the code could crash LibCST."""
+    level = [node]
+    for _ in range(_DEEPEST):
+        families = [(parent, [*ast.iter_child_nodes(parent)]) for parent in level]
+        if any(
+            isinstance(parent, ast.expr) and len(parts) > MOST_PARTS for parent, parts in families
+        ):
+            raise RecursionError
+        level = [part for _, parts in families for part in parts]
+    if level:
+        raise RecursionError
 
 
 def _require_plain(node: ast.AST) -> None:
@@ -101,7 +111,7 @@ def _require_plain(node: ast.AST) -> None:
 
 
 def read_dotted_name(node: ast.expr) -> str | None:
-    """Read `models.CharField`; None if there is anything but names."""
+    """Return a dotted name such as `models.CharField`; None: it is another expression."""
     inner = node
     while isinstance(inner, ast.Attribute):
         inner = inner.value

@@ -1,7 +1,7 @@
-"""Make the edits that the recipe's parameters ask for; everything else stays, to the byte. Pure.
+"""Make the edits of the recipe's parameters; all other bytes stay. Pure.
 
-LibCST's parser ends the process if code is nested too deeply. It gets the class alone, after `ast`
-has read the file and found the class within bounds.
+LibCST's parser crashes the process if code is nested too deeply. So it only parses the class and
+the new field, after `ast` has found them within bounds.
 """
 
 import ast
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.errors import EditFailed, RequestRefused
 from agent.recipes.add_field import layout, new_test
+from agent.recipes.add_field.definition import MOST_PARTS, require_bounded
 from agent.recipes.add_field.parameters import Edits, Parameters
 from repo_config import foreign_python
 from repo_config.detect import Tree
@@ -22,13 +23,14 @@ _FIELD = re.compile(
     r"\s*\w+\s*(?::[^=]+)?=\s*(?!forms\.|serializers\.)[\w.]*"
     r"(?:\wField|ForeignKey|ParentalKey|ForeignObject|GenericRelation)\("
 )
-_DEEPEST, _MOST_PARTS = 60, 1_000
 
 
 def make_edits(tree: Tree, parameters: Parameters) -> Edits:
-    """Add the field, and its test if one was asked for.
+    """Add the field, and its test if the ticket asks for one.
 
-    Raises RequestRefused if the model's file cannot be edited, EditFailed if a result is no Python.
+    Raises:
+        RequestRefused: The model's file cannot be edited.
+        EditFailed: An edited file would be invalid Python.
     """
     path, content = parameters.path, tree.read(parameters.path)
     mark = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
@@ -68,8 +70,8 @@ def _read_module(path: str, content: bytes) -> ast.Module:
 def _edit_class(
     module: ast.Module, content: bytes, parameters: Parameters, style: layout.Style
 ) -> bytes:
-    """Add the field to its class, whose lines alone are parsed by LibCST."""
-    import libcst  # slow, and only here
+    """Add the field to its class; LibCST parses only the lines of the class."""
+    import libcst  # slow to import
 
     classes = (node for node in ast.walk(module) if isinstance(node, ast.ClassDef))
     node = next(node for node in classes if node.lineno == parameters.line)
@@ -78,8 +80,8 @@ def _edit_class(
     block = b"".join(lines[start : node.end_lineno]).decode()
     call = foreign_python.parse_expression(parameters.definition.code)
     try:
-        _require_bounded(node)
-        # An indented class is none without what it is in.
+        require_bounded(node)
+        # An indented class is valid only within a block.
         wrapper = f"if 1:{style.newline}" if block[0] in " \t" else ""
         wrapped = libcst.parse_module(wrapper + block)
         width = layout.WIDTH - node.body[0].col_offset
@@ -89,27 +91,13 @@ def _edit_class(
     except (libcst.ParserSyntaxError, RecursionError):
         raise RequestRefused(
             f"{parameters.path} cannot be edited: class {node.name} is nested too deeply or has an"
-            f" expression of more than {_MOST_PARTS:,} parts. Add the field by hand."
+            f" expression of more than {MOST_PARTS:,} parts. Add the field by hand."
         ) from None
     return b"".join((*lines[:start], edited.encode(), *lines[node.end_lineno :]))
 
 
-def _require_bounded(node: ast.AST) -> None:
-    """Raise RecursionError if LibCST could end the process on this code."""
-    level = [node]
-    for _ in range(_DEEPEST):
-        families = [(parent, [*ast.iter_child_nodes(parent)]) for parent in level]
-        if any(
-            isinstance(parent, ast.expr) and len(parts) > _MOST_PARTS for parent, parts in families
-        ):
-            raise RecursionError
-        level = [part for _, parts in families for part in parts]
-    if level:
-        raise RecursionError
-
-
 def _add_field(module: "libcst.Module", field: Any) -> "libcst.Module":
-    """Put the field after the last one of the class; without one, first in its body."""
+    """Insert the field after the last one of the class; without fields, first in its body."""
     import libcst
 
     node: Any = module.body[0]

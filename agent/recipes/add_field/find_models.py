@@ -1,6 +1,6 @@
-"""Find the classes that a ticket may mean by a model's name; no code runs.
+"""Find the classes that a model's name in a ticket may mean. No code runs.
 
-Whether a class is a model with a table of its own is for Django to say, in the sandbox.
+In the sandbox, Django checks whether a class is a model with a table of its own.
 """
 
 import ast
@@ -25,7 +25,7 @@ class Model(NamedTuple):
     """Dotted name of its file."""
     node: ast.ClassDef
     body: list[ast.stmt]
-    """Statements of its file."""
+    """Top-level statements of its file."""
     app_label: str
     app_folder: str
     """Relative to the root; "" for the root itself."""
@@ -44,15 +44,15 @@ class Model(NamedTuple):
 
     @property
     def names(self) -> dict[str, str]:
-        """Origin of each name that the field can use; "" if it is not imported."""
-        return dict(_list_names(self.body, self.node.lineno)) | self.own_names
+        """Names that the field may use, each with its import; "": it is not imported."""
+        return dict(_list_names(self.body)) | self.own_names
 
 
 class ModelFinder:
     def __init__(self, tree: Tree, python_path: tuple[str, ...]) -> None:
         self.tree = tree
         self.classes: dict[str, set[str]] = {}
-        """Names of the classes in each file, without reading it as Python."""
+        """Names of the classes in each file, found without parsing."""
         self.unreadable: list[str] = []
         self._paths = {path for path in tree.paths() if path.endswith(".py")}
         for path in sorted(self._paths):
@@ -67,11 +67,11 @@ class ModelFinder:
         return {name for path in self._likely for name in self.classes[path]}
 
     def list_likely(self) -> Iterator[Model]:
-        """Yield the classes with bases in files of models, tests apart."""
+        """Yield the classes with bases in files of models, without tests."""
         return itertools.chain.from_iterable(map(self._read_classes, self._likely))
 
     def find(self, stated: str) -> list[Model]:
-        """Find the classes that `Customer`, `shop.Customer` or `shop.models.Customer` may mean."""
+        """List the classes that `Customer`, `shop.Customer` or `shop.models.Customer` may mean."""
         prefix, _, name = stated.rpartition(".")
         models = [
             model
@@ -88,7 +88,7 @@ class ModelFinder:
         body = self._parse(path)
         nodes = ast.walk(ast.Module(body, []))
         classes = [node for node in nodes if isinstance(node, ast.ClassDef) and node.bases]
-        # Of several of one name the last one counts, and no inner one.
+        # Of several classes of one name the last outer one counts.
         classes.sort(key=lambda node: (-node.col_offset, node.lineno))
         label, folder = self._find_app(posixpath.dirname(path))
         root = max(
@@ -96,11 +96,11 @@ class ModelFinder:
         )
         inner = path.removeprefix(f"{root}/").removesuffix(".py").removesuffix("/__init__")
         for node in {node.name: node for node in classes}.values():
-            own_label = _read_text(node, "app_label") or label
-            yield Model(path, inner.replace("/", "."), node, body, own_label, folder)
+            meta_label = _read_text(node, "app_label") or label
+            yield Model(path, inner.replace("/", "."), node, body, meta_label, folder)
 
     def _find_app(self, folder: str) -> tuple[str, str]:
-        """Find the label and the folder of the app to which a folder belongs."""
+        """Return the label and the folder of the app that a folder belongs to."""
         at = folder
         while at and self._paths.isdisjoint(f"{at}/{mark}" for mark in _APP_MARKS):
             at = posixpath.dirname(at)
@@ -120,15 +120,19 @@ class ModelFinder:
 
 
 def _read_text(node: ast.AST, name: str) -> str:
-    """Read the text that is assigned to a name within a class; "" if there is none."""
+    """Return the text that a class assigns to a name; "": there is none."""
     lines = (line for line in ast.walk(node) if isinstance(line, ast.Assign))
     values = [line.value for line in lines if getattr(line.targets[0], "id", "") == name]
     return "".join(str(value.value) for value in values[-1:] if isinstance(value, ast.Constant))
 
 
-def _list_names(body: list[ast.stmt], line: float = float("inf")) -> Iterator[tuple[str, str]]:
-    """Yield the names that statements bind above a line, with the origin of imported ones."""
-    waiting = [node for node in body if node.lineno < line]
+def _list_names(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """Yield the names that statements bind, each with its import; "": it is not imported.
+
+    Names that are bound below the class, or only for type checkers, are included: Django refuses
+    them when it loads the model.
+    """
+    waiting: list[ast.AST] = [*body]
     while waiting:
         node = waiting.pop()
         match node:
@@ -141,13 +145,7 @@ def _list_names(body: list[ast.stmt], line: float = float("inf")) -> Iterator[tu
                 yield from ((alias.asname or alias.name, origin + alias.name) for alias in aliases)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 yield node.name, ""
-            case ast.If(test=test) if ast.unparse(test).endswith("TYPE_CHECKING"):
-                waiting += node.orelse
-            case ast.If() | ast.Try() | ast.With():
-                children = (
-                    part for part in ast.iter_child_nodes(node) if isinstance(part, ast.stmt)
-                )
-                waiting += [part for part in children if part.lineno < line]
+            case ast.Name(ctx=ast.Store()):
+                yield node.id, ""
             case _:
-                stored = (part for part in ast.walk(node) if isinstance(part, ast.Name))
-                yield from ((part.id, "") for part in stored if isinstance(part.ctx, ast.Store))
+                waiting += ast.iter_child_nodes(node)

@@ -1,4 +1,4 @@
-"""Write Python as the file around it: calls in short lines, its quotes, line ends and imports."""
+"""Format new code like its file: short lines, quotes, line ends and the order of imports."""
 
 import ast
 import re
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from repo_config import foreign_python
 
-#: The narrowest that linters and formatters ask for by themselves.
+#: The lowest default of linters and formatters.
 WIDTH = 79
 _LINE_ENDS = (b"\n", b"\r\n", b"\r")
 _TEXT = re.compile(r"('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")")
@@ -19,7 +19,7 @@ class Style(NamedTuple):
     newline: str
 
     def write(self, lines: Iterable[str]) -> str:
-        """Join lines of code; texts get the file's quotes, if that needs no escape."""
+        """Join lines of code; texts get the file's quotes if these need no escape."""
         pieces = _TEXT.split("".join(f"{line}\n" for line in lines))
         for number, piece in enumerate(pieces):
             if number % 2 and self.quote not in piece[1:-1] and f"\\{piece[0]}" not in piece:
@@ -28,7 +28,7 @@ class Style(NamedTuple):
 
 
 def find_style(module: ast.Module, content: bytes) -> Style:
-    """Find what most lines end with, and most texts begin with."""
+    """Return the most frequent line end and quote of a file."""
     lines = content.splitlines(keepends=True)
     ends = [line[len(line.rstrip(b"\r\n")) :] for line in lines]
     texts = [node for node in ast.walk(module) if isinstance(node, ast.Constant)]
@@ -38,9 +38,9 @@ def find_style(module: ast.Module, content: bytes) -> Style:
 
 
 def lay_out(node: ast.expr, width: int, step: str, head: str = "", tail: str = "") -> list[str]:
-    """Write an expression in one line, or broken at its brackets if that is too long.
+    """Return an expression on one line, or split at its brackets if it is too long.
 
-    A broken bracket ends with a comma, so that formatters of any width leave it as it is.
+    Split brackets have a trailing comma, so that formatters of any width leave them so.
     """
     line, parts, opening = f"{head}{ast.unparse(node)}{tail}", list[tuple[str, ast.expr]](), ""
     match node:
@@ -58,7 +58,7 @@ def lay_out(node: ast.expr, width: int, step: str, head: str = "", tail: str = "
 
 
 def add_import(content: bytes, statement: str, package: str, style: Style) -> bytes:
-    """Add an import where isort would put it in a file of this top-level package."""
+    """Add an import at isort's place in a file of a top-level package."""
     lines, body = content.splitlines(keepends=True), foreign_python.parse_module(content).body
     body = [node for node in body if getattr(node, "module", "") != "__future__"]
     body = body[isinstance(getattr(body[0], "value", None), ast.Constant) :]
@@ -76,7 +76,7 @@ def add_import(content: bytes, statement: str, package: str, style: Style) -> by
 
 
 def _make_key(node: ast.AST, package: str) -> tuple[int, bool, str]:
-    """Make what isort orders by: section, kind of statement, name."""
+    """Return isort's sort key: section, kind of statement, name."""
     is_from = isinstance(node, ast.ImportFrom)
     name = (node.module or "") if isinstance(node, ast.ImportFrom) else node.names[0].name  # type: ignore[attr-defined]
     top = name.partition(".")[0]

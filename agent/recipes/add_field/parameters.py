@@ -1,48 +1,46 @@
-"""The recipe's parameters, which travel as JSON, and its results."""
+"""The recipe's parameters, which are stored as JSON, and its results."""
 
 from agent.models.record import Record
 
 
 class Edits(Record):
     files: dict[str, bytes]
-    """By path; new or replaced."""
+    """New contents by path."""
     notes: tuple[str, ...]
     not_done: tuple[str, ...] = ()
-    """Sentences of the ticket that these edits do not carry out."""
+    """Sentences of the ticket that the edits do not carry out."""
 
 
 class Expression(Record):
     code: str
     imports: tuple[str, ...] = ()
-    """Statements that the model's file lacks for it."""
+    """Import statements that the model's file lacks."""
 
 
 class NewTestSpec(Record):
     path: str
     is_method: bool
-    """Whether it is a method of a TestCase, for Django's own runner; else a function."""
+    """Whether it is a method of a TestCase, for Django's runner, not a function."""
     module: str
-    """Module that the model is imported from."""
-    annotated: bool
-    """Whether tests here say `-> None`."""
+    """Module of the model."""
 
 
 class Parameters(Record):
     app_label: str
     model: str
-    """Name of its class."""
+    """Name of the class."""
     path: str
     line: int
-    """1-based line of the word `class`."""
+    """1-based line of the class."""
     name: str
     definition: Expression
     existing: Expression | None
-    """Value for existing rows, used once and not kept as the field's default."""
+    """One-time value for existing rows, which does not become the field's default."""
     migrations: str
     """Folder of the new migration."""
     test: NewTestSpec | None
     form: str
-    """The form, filled in: for what Django finds wrong."""
+    """The filled-in form, for questions after Django's checks."""
     not_done: tuple[str, ...] = ()
 
     @property

@@ -1,7 +1,7 @@
 """The recipe: add a field to a Django model, with its migration and a test.
 
-Ticket -> `request` -> `resolving` (with `find_models`) -> `edits` -> Django's own migration in
-the sandbox (`agent.editing.by_recipe`). Parameters travel as JSON.
+`request` reads the ticket, `resolving` finds the model, `edits` changes the files, and
+`agent.editing.by_recipe` makes the migration by Django. Parameters are stored as JSON.
 """
 
 import re
@@ -17,11 +17,11 @@ from repo_config.detect import Project, Tree
 
 NAME = "add-django-field"
 FORM = tickets.write_form({"model": "", "field": "", "default for existing rows": ""})
-"""The form that states all facts, empty."""
+"""The empty form."""
 
 
 def make_example(tree: Tree, project: Project) -> str:
-    """Write a sentence that it carries out in this repository; "" if there is none."""
+    """Return an example of a ticket for this repository; "": it has no model."""
     if project.django is None:
         return ""
     for model in ModelFinder(tree, project.django.python_path).list_likely():
@@ -33,27 +33,26 @@ def make_example(tree: Tree, project: Project) -> str:
 
 
 def fits_ticket(ticket: Ticket) -> bool:
-    """Whether the structure of the ticket's text asks for a field."""
-    asked = request.read_request(ticket)
-    is_stated = asked.definition is not None and bool(asked.model or asked.name)
-    return asked.is_form or is_stated or bool(asked.unread)
+    """Whether the form or the code of a ticket asks for a field."""
+    facts = request.read_request(ticket)
+    is_stated = facts.definition is not None and bool(facts.model or facts.name)
+    return facts.is_form or is_stated
 
 
 def states_all(ticket: Ticket) -> bool:
-    """Whether the structure of a ticket that fits states all of it."""
-    asked = request.read_request(ticket)
-    return not (asked.not_done or asked.unread)
+    """Whether the form or the code of a ticket states all of its request."""
+    return not request.read_request(ticket).not_done
 
 
 def resolve_parameters(ticket: Ticket, tree: Tree, project: Project) -> str:
-    """Turn the ticket into parameters, proved by the code. Raises TicketUnclear, RequestRefused."""
+    """Return the parameters, checked against the code. Raises TicketUnclear, RequestRefused."""
     parameters = resolving.resolve_facts(request.read_request(ticket), tree, project)
     edits.make_edits(tree, parameters)
     return parameters.model_dump_json()
 
 
 def draft_plan(parameters: str) -> Plan:
-    """Say in words what will be done, and where."""
+    """Describe the edits and their places as a plan."""
     facts = Parameters.model_validate_json(parameters)
     words = [f"Add `{facts.assignment}` to {facts.model} in {facts.path}."]
     if facts.test:

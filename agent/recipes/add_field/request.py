@@ -1,7 +1,6 @@
-"""The facts that a ticket's structure states about a new field.
+"""Read the facts about a new field from the form or the code of a ticket.
 
-A definition in Python is the best structure there is: it is parsed and kept. Whether the facts
-suffice and fit the code is left to `resolving`.
+`resolving` checks whether they are complete and fit the repository.
 """
 
 import ast
@@ -23,31 +22,27 @@ _TYPE = re.compile(r"(?:\w+\.)*(?:[A-Z]\w*Field|ForeignKey|ParentalKey)")
 _NAME = re.compile(r"[a-z_]\w*")
 #: `shop.Customer`, `shop.Customer.nickname` and `nickname`.
 _FACTS = re.compile(r"(?!\.)(?P<model>(?:[a-z_]\w*\.)*[A-Z]\w*)?(?:(?:^|\.)(?P<name>[a-z_]\w*))?")
-#: Meant as a definition, whether it can be read or not.
-_MEANT = re.compile(rf"\s*(\w+)\s*=\s*{_TYPE.pattern}\b")
-#: Words around the code of a sentence that asks for a field and for nothing else.
+#: Words of a sentence that asks for a field and nothing else.
 _ASKS = ("Add", "to")
 
 
 @dataclass
 class FieldRequest:
-    """What a ticket states; empty where it does not."""
+    """Facts that a ticket states; empty: not stated."""
 
     model: str = ""
     name: str = ""
     definition: ast.expr | None = None
-    """A call, or the bare name of a type."""
+    """A call, or only the name of a type."""
     existing: str = ""
-    """Python source."""
+    """Value for existing rows, as Python source."""
     wants_test: bool = False
     problems: list[str] = field(default_factory=list)
-    """What is missing or unclear, in words."""
+    """Descriptions of what is missing or unclear."""
     not_done: tuple[str, ...] = ()
-    """Sentences of the ticket that state none of these facts."""
-    unread: str = ""
-    """What is wrong with code that is meant as a definition, in words."""
+    """Sentences of the ticket without any of these facts."""
     is_form: bool = False
-    """Whether model and field are answers of a form, readable or not."""
+    """Whether a form has answers for model and field, valid or not."""
 
     def fill_form(self) -> str:
         code = format_code(self.definition) if self.definition else "models.…"
@@ -59,7 +54,7 @@ class FieldRequest:
 
 
 class _Definition(NamedTuple):
-    """A field's type with its options, and what else is known from the code."""
+    """A definition of a field; name and model are empty if the code has none."""
 
     code: ast.expr
     name: str
@@ -71,11 +66,6 @@ def read_request(ticket: Ticket) -> FieldRequest:
     request.is_form = {"model", "field"} <= document.answers.keys()
     _read_answers(request, document.answers)
     request.not_done = document.list_rest(*_read_marks(request, document), asks=_ASKS)
-    for code in () if request.definition else (*document.marks, *document.blocks):
-        _, why = _parse_statements(code)
-        if why and (meant := _MEANT.match(code)):
-            request.unread = f"`{sanitise.shorten(code, 80)}` is not Python: {why}"
-            request.name = request.name or meant[1]
     return request
 
 
@@ -98,7 +88,7 @@ def _read_answers(request: FieldRequest, answers: dict[str, str]) -> None:
 
 
 def _read_marks(request: FieldRequest, document: tickets.TicketDocument) -> Iterator[str]:
-    """Add what a ticket states by code alone; yield the code that was used."""
+    """Add facts from the code of a ticket; yield the code that was used."""
     definitions: dict[str, list[_Definition]] = {}
     models: dict[str, str] = {}
     names: dict[str, str] = {}
@@ -110,7 +100,7 @@ def _read_marks(request: FieldRequest, document: tickets.TicketDocument) -> Iter
             names |= {code: facts["name"]} if facts["name"] else {}
     if not request.definition and definitions:
         every = [definition for stated in definitions.values() for definition in stated]
-        # `CharField` in a title says less of the same than `CharField(max_length=50)`.
+        # `CharField(max_length=50)` replaces a mere `CharField`, as in a title.
         whole = [definition for definition in every if isinstance(definition.code, ast.Call)]
         chosen = whole or every
         if len({(definition.name, ast.dump(definition.code)) for definition in chosen}) > 1:
@@ -134,9 +124,9 @@ def _read_marks(request: FieldRequest, document: tickets.TicketDocument) -> Iter
 
 
 def _read_definitions(source: str) -> list[_Definition]:
-    """Read `name = models.CharField(…)`, `CharField(…)`, in a class or not, and nothing else."""
+    """Parse `name = models.CharField(…)` or `CharField(…)`, in a class or not; else nothing."""
     definitions = []
-    for statement in _parse_statements(source)[0]:
+    for statement in _parse_statements(source):
         owner, lines = "", [statement]
         if isinstance(statement, ast.ClassDef):
             owner, lines = statement.name, statement.body
@@ -157,11 +147,9 @@ def _read_definitions(source: str) -> list[_Definition]:
     return definitions
 
 
-def _parse_statements(source: str) -> tuple[list[ast.stmt], str]:
-    """Parse Python that may be indented; with why it is none."""
+def _parse_statements(source: str) -> list[ast.stmt]:
+    """Parse Python that may be indented; empty: it is invalid."""
     try:
-        return foreign_python.parse_module(textwrap.dedent(source)).body, ""
-    except SyntaxError as problem:
-        return [], problem.msg
-    except (ValueError, RecursionError, MemoryError) as problem:
-        return [], str(problem)
+        return foreign_python.parse_module(textwrap.dedent(source)).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []

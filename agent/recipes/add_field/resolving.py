@@ -1,6 +1,6 @@
-"""Turn stated facts into parameters: each is checked against the code, as far as code shows it.
+"""Resolve the facts of a ticket into parameters, and check them against the code.
 
-Whether the options fit the type, the table and its rows is for Django to say, in the sandbox.
+In the sandbox, Django checks whether the options fit the type, the table and its rows.
 """
 
 import ast
@@ -20,8 +20,8 @@ from repo_config.detect import Project, Tree
 _Fact = TypeVar("_Fact")
 
 
-def resolve_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameters:
-    """Resolve every fact, or answer with the form as far as it is understood."""
+def resolve_facts(request: FieldRequest, tree: Tree, project: Project) -> Parameters:
+    """Resolve all facts; TicketUnclear: it has the questions, and the form with known answers."""
     if project.django is None:
         raise RequestRefused(
             "This repository is not a Django project, so there is no model to add a field to."
@@ -29,7 +29,7 @@ def resolve_facts(asked: FieldRequest, tree: Tree, project: Project) -> Paramete
         )
     if project.django.missing:
         raise RequestRefused(project.django.missing)
-    finder, problems = ModelFinder(tree, project.django.python_path), list(asked.problems)
+    finder, problems = ModelFinder(tree, project.django.python_path), list(request.problems)
 
     def attempt(resolve: Callable[[], _Fact]) -> _Fact | None:
         try:
@@ -40,29 +40,29 @@ def resolve_facts(asked: FieldRequest, tree: Tree, project: Project) -> Paramete
             problems.append("the code is nested too deeply")
         return None
 
-    model = attempt(lambda: _find_model(asked, finder))
-    attempt(lambda: _check_name(asked.name, model))
-    written = attempt(lambda: _write_definition(asked, model, finder))
+    model = attempt(lambda: _find_model(request, finder))
+    attempt(lambda: _check_name(request.name, model))
+    written = attempt(lambda: _write_definition(request, model))
     existing = test = None
-    if model and asked.existing not in ("", "None"):
-        value = asked.existing
+    if model and request.existing not in ("", "None"):
+        value = request.existing
         existing = attempt(lambda: definition.write_value(definition.read_value(value), model))
-    if model and not problems and asked.wants_test:
-        test = attempt(lambda: new_test.plan_test(model, asked.name, finder, project))
+    if model and not problems and request.wants_test:
+        test = attempt(lambda: new_test.plan_test(model, request.name, finder, project))
     if model is None or written is None or problems:
-        raise explain_unclear(problems, asked.fill_form())
+        raise explain_unclear(problems, request.fill_form())
     return Parameters(
         app_label=model.app_label,
         model=model.node.name,
         path=model.path,
         line=model.node.lineno,
-        name=asked.name,
+        name=request.name,
         definition=written,
         existing=existing,
         migrations=f"{model.app_folder}/migrations".lstrip("/"),
         test=test,
-        form=asked.fill_form(),
-        not_done=asked.not_done,
+        form=request.fill_form(),
+        not_done=request.not_done,
     )
 
 
@@ -71,38 +71,36 @@ def explain_unclear(problems: list[str], form: str) -> TicketUnclear:
 
 
 def _write_sentence(words: str) -> str:
-    # Names stay as they are.
+    # Names in code keep their first letter.
     is_word = words.partition(" ")[0].isalpha()
     words = f"{words[:1].upper()}{words[1:]}" if is_word else words
     return words if words.endswith("?") else f"{words.rstrip('.')}."
 
 
-def _find_model(asked: FieldRequest, finder: ModelFinder) -> Model:
-    if not asked.model:
+def _find_model(request: FieldRequest, finder: ModelFinder) -> Model:
+    if not request.model:
         raise UnfitError("the model is missing")
-    models = finder.find(asked.model)
+    models = finder.find(request.model)
     if len(models) == 1:
         return models[0]
     if models:
         places = ", ".join(sorted(model.description for model in models))
-        raise UnfitError(f"`{asked.model}` may be {places}")
-    problem = f"`{asked.model}` is not a model in this repository"
-    near = difflib.get_close_matches(asked.model.rpartition(".")[2], finder.list_names(), 1, 0.5)
+        raise UnfitError(f"`{request.model}` may be {places}")
+    problem = f"`{request.model}` is not a model in this repository"
+    near = difflib.get_close_matches(request.model.rpartition(".")[2], finder.list_names(), 1, 0.5)
     if likely := finder.find(near[0]) if near else ():
-        # To agree, a person has only to copy the form.
-        asked.model = likely[0].label
-        problem += f"; is it {asked.model}?"
+        # The form has the suggestion, so that a person only has to copy it.
+        request.model = likely[0].label
+        problem += f"; is it {request.model}?"
     if finder.unreadable:
         problem += f" ({', '.join(finder.unreadable[:3])} cannot be read by this Python)"
     raise UnfitError(problem)
 
 
-def _write_definition(
-    asked: FieldRequest, model: Model | None, finder: ModelFinder
-) -> Expression | None:
-    call = asked.definition
+def _write_definition(request: FieldRequest, model: Model | None) -> Expression | None:
+    call = request.definition
     if call is None:
-        raise UnfitError(asked.unread or "the field's type is missing")
+        raise UnfitError("the field's type is missing")
     if not isinstance(call, ast.Call):
         code = definition.format_code(call)
         options = (
@@ -111,19 +109,17 @@ def _write_definition(
         raise UnfitError(f"the options of {code} are missing, as in `{code}({options})`")
     if model is None:
         return None
-    written = definition.write_definition(call, model, finder)
-    if not asked.existing and definition.asks_existing(call, model):
+    written = definition.write_definition(call, model)
+    if not request.existing and definition.asks_existing(call, model):
         raise UnfitError("existing rows need a value: a default, null=True, or a one-time value")
     return written
 
 
 def _check_name(name: str, model: Model | None) -> None:
-    """Compare the name with those of the class; Django does with those of other models."""
+    """Check the name against the class; Django checks it against other models."""
     if not name:
         raise UnfitError("the field's name is missing")
     if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name):
         raise UnfitError(f"`{name}` is not a valid Python name")
-    if name.endswith("_") or "__" in name or name in ("pk", "id"):
-        raise UnfitError(f"`{name}` is not allowed by Django")
     if model and name in model.own_names:
         raise UnfitError(f"`{name}` is taken by {model.description}")

@@ -1,7 +1,7 @@
-"""Have Django make the migration for one added field, and report on it.
+"""Make the migration for one added field by Django's own code, and report on it.
 
-Django's own detector compares what the migrations make with the same and the field, so that it
-asks, names and depends as `makemigrations` does, and finds nothing else.
+Django's detector compares the state of the migrations with this state and the field. So questions,
+names and dependencies are those of `makemigrations`, and other differences do not matter.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from django.db.migrations.writer import MigrationWriter
 
 
 class MigrationProblem(Exception):
-    """What prevents the migration, in words for people; "unfit" is a fault of the ticket."""
+    """The reason against the migration, for people; kind "unfit": the ticket is wrong."""
 
     def __init__(self, words, kind="unfit"):
         super().__init__(words)
@@ -34,11 +34,11 @@ class MigrationProblem(Exception):
 
 
 def make_migration(order, set_up, switch_on):
-    """Make it, and return what is to be known of it; what prevents it is its `problem`.
+    """Make the migration and return a report, with `problem` if there is no migration.
 
     Args:
-        set_up: Sets Django up; what fails there is a fault of the project, but for the field.
-        switch_on: Undoes settings by which migrations are disabled; returns the apps.
+        set_up: Sets Django up; an error there is the project's, unless the field causes it.
+        switch_on: Enables migrations that the settings disable; returns their apps.
     """
     request = order["field"]
     request["path"] = os.path.realpath(os.path.join(order["tree"], request["path"]))
@@ -50,12 +50,12 @@ def make_migration(order, set_up, switch_on):
         make_files(request, report, order["tree"], switch_on)
     except MigrationProblem as problem:
         report.update(problem=str(problem), kind=problem.kind)
-    except Exception as problem:  # models are foreign code
+    except Exception as problem:  # models are foreign code and may raise anything
         words = mergewright_report.describe_exception(type(problem), problem)
         report.update(problem=words, kind="failed")
         if not is_set_up:
             codes = [frame.f_code for frame, _ in traceback.walk_tb(problem.__traceback__)]
-            # The body of the model's class, which is as it was but for the field.
+            # The field is the only new line of the model's class.
             is_inside = any(is_of_model(code.co_name, code.co_filename, request) for code in codes)
             if not (is_inside or isinstance(problem, FieldError)):
                 raise
@@ -65,12 +65,12 @@ def make_migration(order, set_up, switch_on):
 
 
 def is_of_model(name, file, request):
-    """Whether a class, by its name and its file, is that of the ticket."""
+    """Whether name and file are those of the ticket's class."""
     return name == request["model"] and os.path.realpath(file or "") == request["path"]
 
 
 def make_files(request, report, tree, switch_on):
-    """Write what Django's detector makes of the field, by the project's own `makemigrations`."""
+    """Write the migrations of the field by the project's own `makemigrations`."""
     module = os.environ.get("DJANGO_SETTINGS_MODULE")
     settings = "the settings module %s" % module if module else "the settings of manage.py"
     model = find_model(request, settings)
@@ -91,9 +91,9 @@ def make_files(request, report, tree, switch_on):
                 "failed",
             )
     MigrationAutodetector.changes = lambda *_, **__: changes
-    # No database has a history here.
+    # No database here has recorded migrations.
     MigrationLoader.check_consistent_history = lambda *_: None
-    # Django formats by any black on the path: the project's own counts, and not one of ours.
+    # Django formats with the black on the path: only the project's own may be found.
     path, os.environ["PATH"] = os.environ["PATH"], os.path.join(sys.prefix, "bin")
     try:
         management.call_command("makemigrations", *changes, interactive=False, verbosity=0)
@@ -103,7 +103,7 @@ def make_files(request, report, tree, switch_on):
 
 
 def find_model(request, settings):
-    """Find the model as Django sees it, with a table of its own that migrations change."""
+    """Return the model; MigrationProblem: it has no table of its own that migrations change."""
 
     def is_asked(model):
         file = getattr(sys.modules.get(model.__module__), "__file__", "")
@@ -133,7 +133,7 @@ def find_model(request, settings):
 
 
 def check_field(model, request):
-    """Django's own checks must allow the field, and the field its default and existing values."""
+    """Check the field by Django's checks, and its default and existing values by its validators."""
     name, existing = request["name"], request["existing"]
     owners = [base for base in model.__mro__[1:] if vars(base).get(name) is not None]
     if owners:
@@ -160,10 +160,10 @@ def check_field(model, request):
 
 
 def stated_value(request, model):
-    """The value for existing rows: literals, names of the model's file and calls of them."""
+    """Return the value for existing rows, evaluated in the model's file."""
     existing, names = request["existing"], dict(vars(sys.modules[model.__module__]))
     try:
-        exec("\n".join(existing["imports"]), names)  # noqa: S102 - as it is in the model's file
+        exec("\n".join(existing["imports"]), names)  # noqa: S102 - as in the model's file
         return eval(existing["code"], names)  # noqa: S307
     except Exception as problem:
         raise MigrationProblem(
@@ -172,9 +172,9 @@ def stated_value(request, model):
 
 
 def find_changes(model, request, report):
-    """What Django's detector makes of the field alone, whatever else base has no migration for.
+    """Return the detector's changes for the field alone, without other missing migrations.
 
-    It has to be the column of the table, and of its history, and nothing else.
+    MigrationProblem: they are not exactly the new column of the table and of its history.
     """
     label, table, name = model._meta.app_label, model._meta.model_name, request["name"]
     loader = MigrationLoader(None, ignore_no_migrations=True)
@@ -186,7 +186,7 @@ def find_changes(model, request, report):
             "failed",
         )
     after, columns, asked = before.clone(), set(), []
-    # The table of its history has the same columns, but for the ones that it leaves out.
+    # The history table of django-simple-history has the same columns, but for excluded ones.
     for owner in (table, "historical" + table):
         with contextlib.suppress(LookupError, FieldDoesNotExist):
             field = apps.get_model(label, owner)._meta.get_field(name)
@@ -207,20 +207,7 @@ def find_changes(model, request, report):
         ask_auto_now_add_addition = ask_not_null_addition
 
     changes = MigrationAutodetector(before, after, Questioner()).changes(graph=loader.graph)
-    unasked = []
-    for app, migrations in changes.items():
-        for operation in (item for migration in migrations for item in migration.operations):
-            column = (app, getattr(operation, "model_name_lower", ""))
-            is_column = isinstance(operation, AddField) and operation.name == name
-            if is_column and column in columns:
-                columns.remove(column)
-            else:
-                unasked.append(operation.describe())
-    if unasked:
-        raise MigrationProblem(", ".join(unasked), "unasked")
-    if columns:
-        words = "no migration adds %s to %s. Is there one already?"
-        raise MigrationProblem(words % (name, model._meta.label), "failed")
+    require_columns(changes, columns, name, model._meta.label)
     default = model._meta.get_field(name).get_default()
     if request["existing"] and not asked and stated_value(request, model) != default:
         raise MigrationProblem(
@@ -229,9 +216,27 @@ def find_changes(model, request, report):
     return changes
 
 
+def require_columns(changes, columns, name, label):
+    """Raise MigrationProblem unless the changes add the field to exactly these tables."""
+    missing, unasked = set(columns), []
+    for app, migrations in changes.items():
+        for operation in (item for migration in migrations for item in migration.operations):
+            column = (app, getattr(operation, "model_name_lower", ""))
+            is_column = isinstance(operation, AddField) and operation.name == name
+            if is_column and column in missing:
+                missing.remove(column)
+            else:
+                unasked.append(operation.describe())
+    if unasked:
+        raise MigrationProblem(", ".join(unasked), "unasked")
+    if missing:
+        words = "no migration adds %s to %s. Is there one already?"
+        raise MigrationProblem(words % (name, label), "failed")
+
+
 def format_files(formatters, paths, root):
-    """Format new files as the repository's checks do: each tool with its options, in order."""
-    # black applies exclusions only to what it finds by itself.
+    """Format new files with the repository's tools and their options, in order."""
+    # black applies its exclusions only to files that it finds itself.
     only = "|".join("/%s$" % re.escape(path) for path in paths)
     commands = {
         "ruff check": ["ruff", "check", "-q", "--no-cache", "--force-exclude", "--fix", *paths],
@@ -241,9 +246,9 @@ def format_files(formatters, paths, root):
     }
     for formatter, options in formatters:
         name, *words = commands[formatter]
-        # The version that the repository pins comes before any other.
+        # A version that the repository pins comes first.
         program = shutil.which("/tools/{0}/bin/{0}".format(name)) or shutil.which(name)
         if program:
-            # The check sees what goes wrong here, and then withholds the change.
+            # Failures are ignored: the repository's checks report unformatted files.
             command = [program, *words, *options]
             subprocess.run(command, cwd=root, capture_output=True, check=False)

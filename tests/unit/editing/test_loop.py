@@ -1,10 +1,11 @@
 """The loop between a model and its tools: bounded, on record, and done once."""
 
-import dataclasses
 import json
 
 import pytest
 
+from agent.editing import turns
+from agent.editing.run_context import RunContext
 from agent.errors import ModelRefused, TimeSpent
 from agent.llm.budget import Budget, SpendingCaps
 from agent.models.record import replace
@@ -34,10 +35,10 @@ def test_who_answered_last_is_asked_first(prepared, home):
     model = FakeModel(lambda request: make_reply())
     model.list_chain = lambda role: ("fake:one", "fake:two")
     run_context = desks.run_context(prepared, home, model)
-    assert run_context.turns.choose_model("editor") == "", "the first of the chain"
+    assert turns.choose_model("editor", run_context) == "", "the first of the chain"
     run_context.account.count_reply("editor", make_reply(model="fake:two"))
-    assert run_context.turns.choose_model("editor") == "fake:two"
-    assert run_context.turns.choose_model("reviewer") == ""
+    assert turns.choose_model("editor", run_context) == "fake:two"
+    assert turns.choose_model("reviewer", run_context) == ""
 
 
 def test_a_reply_that_was_cut_off_is_told_so(prepared, home):
@@ -75,8 +76,8 @@ def test_a_request_says_what_is_left_and_none_is_made_where_that_is_too_little(
     monkeypatch.setattr(Budget, "find_limits", lambda *given: SpendingCaps(usd=2.0, tokens=35))
     model = script(make_reply(write("a1.py")), make_reply(write("a2.py")))
     run_context = desks.run_context(prepared, home, model)
-    talk, seconds = conversation(run_context), iter((60.0, 60.0, 9.4))
-    talk.turns = dataclasses.replace(talk.turns, find_seconds_left=lambda: next(seconds))
+    talk, left = conversation(run_context), iter((60.0, 60.0, 60.0, 60.0, 9.4))
+    monkeypatch.setattr(RunContext, "seconds_left", property(lambda _: next(left)))
     with pytest.raises(TimeSpent, match=r"limits\.minutes"), run_context.close_at_end():
         talk.ask()
     left = [(request.most_usd, request.tokens_left) for request in model.requests]

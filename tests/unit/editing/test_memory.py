@@ -42,13 +42,6 @@ def contents(messages):
     ]
 
 
-def test_a_conversation_below_its_share_of_the_window_is_never_touched():
-    messages = (UserTurn(text="Go."),)
-    for number in range(42):
-        messages = turn(number, messages, content="x" * 5_000)
-        assert shorten_messages(messages, WINDOW) is messages
-
-
 def test_a_long_conversation_stays_within_the_window_and_is_cut_seldom():
     messages, cuts, characters = (UserTurn(text="Go."),), 0, 0
     for number in range(300):

@@ -2,12 +2,11 @@
 
 import threading
 from contextlib import nullcontext
-from functools import partial
 
 import pytest
 
 from agent.desk import Desk
-from agent.editing.preparation import Preparation, need_model
+from agent.editing.preparation import Preparation
 from agent.errors import EnvironmentFailed, SandboxLost
 from agent.models.step import Step
 from tests.fakes import FakeModel, FakeSandbox, make_reply
@@ -47,15 +46,14 @@ def prepare(prepared, desk, build, *, scouts=False):
         done.append((name, threading.current_thread().name))
         return work()
 
-    def measure(ask, once, desk):
+    def measure(scout, once, desk):
         built = once(Step.ENVIRONMENT, note, "built", lambda: build(desk))
-        if scouts:
-            ask()
+        if scout:
+            scout()
         return built, once(Step.BASELINE, note, "measured", lambda: desks.BEFORE)
 
     steps = OwnSteps()
-    own, ahead = partial(measure, lambda: None), partial(measure, need_model)
-    return Preparation(steps, desk, own, ahead), done, steps
+    return Preparation(steps, desk, measure, (lambda: None) if scouts else None), done, steps
 
 
 def wait(preparation):

@@ -31,7 +31,7 @@ class Opened:
         self.run_context = desks.run_context(
             prepared, home, FakeModel(lambda request: make_reply())
         )
-        self.tools = ToolExecutor(self.run_context.bench, {"submit": Submit}, **facts)
+        self.tools = ToolExecutor(self.run_context, {"submit": Submit}, **facts)
         self.change = Change(base_commit=prepared.checkout.commit, files=())
 
     def call(self, *calls, turn=TURN):
@@ -168,7 +168,7 @@ def test_a_submit_of_a_batch_that_lost_its_sandbox_is_not_accepted(opened, monke
 
 def read_first(opened):
     """Give the tools of a conversation that has no plan yet."""
-    opened.tools = ToolExecutor(opened.run_context.bench, attempts._EDITING, is_planned=False)
+    opened.tools = ToolExecutor(opened.run_context, attempts._EDITING, is_planned=False)
 
 
 def test_before_a_plan_the_base_is_read_as_long_as_the_model_likes(opened):
@@ -194,7 +194,7 @@ def test_what_is_behind_a_form_is_not_run(opened):
 
 
 def test_a_plan_that_is_sent_again_holds_up_no_call_behind_it(opened):
-    opened.tools = ToolExecutor(opened.run_context.bench, attempts._EDITING)
+    opened.tools = ToolExecutor(opened.run_context, attempts._EDITING)
     done = opened.call(make_reply(desks.plan(), edit(), submit()))
     assert (done.form_name, [result.failed for result in done.results]) == ("submit", [False] * 3)
     assert done.results[0].content.startswith("The plan is accepted.")
@@ -240,9 +240,9 @@ def test_of_a_long_result_and_of_a_long_line_the_middle_is_left_out(opened):
     assert len(line) == 2_000
 
 
-def test_a_reply_gets_no_more_than_its_share_of_the_window(tmp_path, home):
-    prepared = desks.repository(tmp_path, home)
-    made = Opened(prepared, home, most_of_a_batch=tools.limit_batch(20_000))
+def test_a_reply_gets_no_more_than_its_share_of_the_window(tmp_path, home, monkeypatch):
+    monkeypatch.setattr(FakeModel, "find_window", lambda *_: 20_000)
+    made = Opened(desks.repository(tmp_path, home), home)
     with made.run_context.close_at_end():
         assert "one reply 15,000" in made.tools.specs[0].description
         done = made.call(*[bash("seq 3000")] * 4)

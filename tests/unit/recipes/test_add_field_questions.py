@@ -33,12 +33,6 @@ def test_type_options_and_defaults(facts: dict[str, str], about: str) -> None:
     assert about in " ".join(questions(form(**facts)))
 
 
-@pytest.mark.parametrize("name", ["nick__name", "pk", "id"])
-def test_names_that_no_field_may_have(name: str) -> None:
-    (asked,) = questions(form(field_name=name))
-    assert f"`{name}`" in asked
-
-
 def test_a_name_that_the_class_has_says_where() -> None:
     (asked,) = questions(form(field_name="email"))
     assert "`email` is taken by shop.Customer (shop/models.py:8)" in asked
