@@ -274,6 +274,14 @@ class Steps:
         )
         return max(0.0, granted - used)
 
+    def sum_up_uses(self) -> dict[str, float]:
+        uses = dict.fromkeys(("checks", "commands", "models"), 0.0)
+        for name, seconds in self.seconds.items():
+            use = "checks" if name.step is Step.CHECKS else _USES.get(name.rpartition(" ")[2])
+            if use and name not in self._set_up:
+                uses[use] += seconds
+        return uses
+
     @contextmanager
     def count_apart(self) -> Iterator[None]:
         self._is_apart = True

@@ -44,6 +44,7 @@ class Attempt:
         self._conversation, self._run_context, self._items = conversation, run_context, items
         self._begun = self._last = conversation.change.digest
         self._may_stay = False
+        self._cut = ""
 
     def begin_edits(self, gate: str) -> None:
         """Accept the plan, and continue in a sandbox with the environment.
@@ -103,12 +104,14 @@ class Attempt:
             self._conversation.change, self._last = draft.change, draft.change.digest
             words = f"The tree was reset to an earlier submit, which is better.\n\n{words}"
         limits = opening.describe_limits(self._run_context)
-        self._conversation.answer("\n\n".join(filter(None, (words, _RUNS_AGAIN, limits))))
+        texts = filter(None, (words, self._cut, _RUNS_AGAIN, limits))
+        self._conversation.answer("\n\n".join(texts))
 
     def _find_problem(self, form: Submit) -> str:
         """Read the texts of a submit; return why it cannot be judged, empty: it can."""
+        words, self._cut = submissions.read_words(form)
         digest = self._conversation.change.digest
-        self._run_context.history.words[digest] = submissions.read_words(form)
+        self._run_context.history.words[digest] = words
         if isinstance(form, FollowUpSubmission) and not self.answers:
             edited = digest != self._begun
             problems = submissions.find_answer_problems(form, self._items, is_edited=edited)

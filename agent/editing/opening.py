@@ -171,11 +171,14 @@ def describe_base(run_context: RunContext) -> str:
 
 
 def describe_limits(run_context: RunContext) -> str:
-    """Describe what is left of the run's minutes and money."""
+    """Describe what is left of the run's minutes and money, and what took the minutes so far."""
     minutes = int(run_context.seconds_left // 60)
     left = turns.describe_money_left(run_context)
+    uses = run_context.once.sum_up_uses().items()
+    used = ", ".join(f"{seconds / 60:.0f} {use}" for use, seconds in uses if seconds >= 60)
     return (
         f"Left for your work, besides set-up and the checks of a submit: {minutes} minutes{left}."
+        f"{' Minutes used: ' * bool(used)}{used}"
     )
 
 

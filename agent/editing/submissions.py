@@ -37,6 +37,7 @@ _LONGEST_QUESTION = 500
 _LONGEST_TITLE, _LONGEST_STEP, _MOST_STEPS, _MOST_PLANNED = 72, 500, 20, 200
 _GLOB_SIGNS = re.compile(r"[*?\[]")
 _CUT = f"[cut at {MOST_SUMMARY:,} characters]"
+_TOO_LONG = f"Your summary was cut at {MOST_SUMMARY:,} characters: submit a shorter one."
 _ENDS: dict[str, ThreadResult] = {"done": "commit", "answered": "reply", "person": "human"}
 
 
@@ -93,13 +94,13 @@ class FollowUpSubmission(Submit):
 FORMS: Forms = {"plan": SubmittedPlan, "ask": Questions, "decline": Declined}
 
 
-def read_words(form: Submit) -> AuthorWords:
-    """Read a model's description of its change; longer texts are cut."""
+def read_words(form: Submit) -> tuple[AuthorWords, str]:
+    """Read a model's description of its change; also return a sentence if it is cut, or ""."""
     summary = form.summary
     if isinstance(form, FollowUpSubmission) and not summary.strip():
         done = (answer.words.strip() for answer in form.answers if answer.became == "done")
         summary = "\n".join(done)
-    return AuthorWords(
+    words = AuthorWords(
         summary=_cut_words(summary),
         behaviour=tuple(
             ChangedBehaviour(
@@ -110,6 +111,8 @@ def read_words(form: Submit) -> AuthorWords:
         ),
         left_out=_cut_words(form.left_out),
     )
+    long = max(len(summary.strip()), len(form.left_out.strip())) > MOST_SUMMARY
+    return words, _TOO_LONG * long
 
 
 def _cut_words(words: str) -> str:

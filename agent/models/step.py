@@ -125,6 +125,10 @@ class StepRunner(Once, Protocol):
         """Seconds left of the run's minutes, at least 0; in `count_apart` of those of set-up."""
         ...
 
+    def sum_up_uses(self) -> dict[str, float]:
+        """Return the seconds that checks, commands and models took, without set-up."""
+        ...
+
     def count_apart(self) -> AbstractContextManager[None]:
         """Count the steps within to the minutes of set-up, which are as many as the run's."""
         ...

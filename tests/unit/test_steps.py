@@ -114,6 +114,9 @@ def test_set_up_has_minutes_of_its_own(tmp_path):
         step.seconds[Step.BASELINE] = 90.0
         assert step.run_seconds_left == pytest.approx(30.0, abs=1)
     assert step.run_seconds_left == pytest.approx(100.0, abs=1)
+    step.seconds[Step.CHECKS.named("1")] = 30.0
+    step.seconds[Step.EDIT.named("1 2 calls")] = step.seconds[Step.EDIT.named("1 3 calls")] = 2.0
+    assert step.sum_up_uses() == {"checks": 30.0, "commands": 4.0, "models": 0.0}
 
 
 @pytest.mark.parametrize(

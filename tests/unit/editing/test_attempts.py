@@ -128,7 +128,7 @@ def test_no_change_is_paid_for_where_a_check_proves_nothing(prepared, home):
         run_context.require_proofs()
 
 
-def test_the_summary_of_the_last_submit_counts_and_a_long_one_is_cut(prepared, home):
+def test_the_summary_of_the_last_submit_counts_and_is_said_to_be_cut(prepared, home):
     long = "This finding is right as it is. " * 60
     replies = [make_reply(plan()), make_reply(edit(), submit(long)), make_reply(submit("Right."))]
     run_context, told, _ = begin(prepared, home, replies)
@@ -141,6 +141,7 @@ def test_the_summary_of_the_last_submit_counts_and_a_long_one_is_cut(prepared, h
         with pytest.raises(attempts.ConversationOver, match="nothing new"):
             attempt.next_draft()
     answer = told[-1].results[-1].content
+    assert "Your summary was cut at 1,500 characters" in answer
     assert "Left for your work, " in answer
     assert run_context.find_words(draft.change).summary == "Right."
 
