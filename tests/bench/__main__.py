@@ -16,11 +16,11 @@ from pathlib import Path
 from rich.console import Console
 
 from agent.errors import AgentError
-from tests.bench import acknowledge, contained, gate, label, model, resume, timing
+from tests.bench import acknowledge, gate, label, model, resume, timing
 
 _SECTIONS = {
     module_type.__name__.rpartition(".")[2]: module_type.measure
-    for module_type in (label, gate, contained, acknowledge, resume, model)
+    for module_type in (label, gate, acknowledge, resume, model)
 }
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.model_bare FOLDER bare ROUNDS`: the other side of the model's bench.
+"""`python -m tests.bench.model_bare FOLDER ROUNDS`: the other side of the model's bench.
 
 A bare loop on the library that asks models for us, streamed as ours is: no record, no limits, no
 gate, commands and tests in processes of this machine.
@@ -80,4 +80,4 @@ async def _talk_in_rounds(folder: Path, rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_talk_in_rounds(Path(sys.argv[1]) / "bare", int(sys.argv[3])))
+    asyncio.run(_talk_in_rounds(Path(sys.argv[1]) / "bare", int(sys.argv[2])))

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.model_client FOLDER direct|durable ROUNDS`: our side of the model's bench.
+"""`python -m tests.bench.model_client FOLDER ROUNDS`: our side of the model's bench.
 
 The real conversation in which a model edits, with its events, limits and sandboxes; each round has
 a run of its own.
@@ -99,13 +99,8 @@ def _find_end(engine: Engine, segment: Segment) -> bool | None:
 
 def main() -> None:
     configure_logging(verbose=False)
-    folder, name, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    side = _Side(folder)
-    if name == "durable":
-        _talk_durably(side, folder / "engine", rounds)
-    else:
-        for _ in range(rounds):
-            side.talk(lambda name, attempt: attempt())
+    folder, rounds = Path(sys.argv[1]), int(sys.argv[2])
+    _talk_durably(_Side(folder), folder / "engine", rounds)
 
 
 if __name__ == "__main__":
