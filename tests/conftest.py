@@ -2,8 +2,10 @@
 
 import os
 import signal
+import subprocess
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,22 @@ def home() -> Iterator[Path]:
     """Give a data folder that the sandboxes' own user can reach, unlike pytest's tmp_path."""
     with data_folder() as folder:
         yield folder
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Callable[[int], Path]]:
+    """Make file systems of so many megabytes, in memory; they go with the test."""
+    with ExitStack() as stack:
+
+        def make(megabytes: int) -> Path:
+            folder = stack.enter_context(data_folder())
+            options = f"size={megabytes}m,mode=0711"
+            mount = ("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder))
+            subprocess.run(mount, check=True)
+            stack.callback(subprocess.run, ["umount", "--lazy", str(folder)], check=True)
+            return folder
+
+        yield make
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 #: Of the process environment: where all processes of one test run keep what they have built.
@@ -87,3 +87,12 @@ def lay_files(folder: Path, files: Mapping[str, str | bytes]) -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content.encode() if isinstance(content, str) else content)
     return folder
+
+
+def fill(disk: Path) -> Path:
+    """Leave no byte free on a small disk; return the file that frees it when it is removed."""
+    place = disk / "filling"
+    with place.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 65_536)
+    return place
