@@ -109,32 +109,18 @@ class Faults:
 # --- deliveries -------------------------------------------------------------------------------
 
 
-@dataclass
-class HookFault:
-    """What goes wrong with the next delivery of an event."""
-
-    kind: Literal["lose", "duplicate"]
-    event: str = "*"
-    """Shell pattern over EVENT or EVENT.ACTION."""
-
-
 class FaultyHooks(Hooks):
     def __init__(self, next_id: Callable[[], int], now: Callable[[], float]) -> None:
         super().__init__(next_id, now)
-        self.faults: list[HookFault] = []
+        self.lost: set[str] = set()
+        """EVENT.ACTION of which the next delivery gets lost."""
 
     def send(self, client: httpx.Client, delivery: Delivery) -> None:
-        names = (delivery.event, f"{delivery.event}.{delivery.action}")
-        struck = (
-            fault for fault in self.faults if any(fnmatchcase(name, fault.event) for name in names)
-        )
-        fault = None if delivery.redelivery else next(struck, None)
-        if fault:
-            self.faults.remove(fault)
-        if fault and fault.kind == "lose":
+        name = f"{delivery.event}.{delivery.action}"
+        if name in self.lost and not delivery.redelivery:
+            self.lost.remove(name)
             delivery.state, delivery.delivered = "lost", time.time()
-            return
-        for _ in range(2 if fault else 1):
+        else:
             super().send(client, delivery)
 
 

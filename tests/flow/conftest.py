@@ -77,4 +77,4 @@ def story(stage: Stage, tmp_path: Path) -> Iterator[Teller]:
 
     yield begin
     stage.world.faults.remove()
-    stage.world.hooks.faults.clear()
+    stage.world.hooks.lost.clear()

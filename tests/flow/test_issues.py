@@ -9,8 +9,16 @@ from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from tests.deep import deep
 from tests.demo.play import MAINTAINER, REPORTER
-from tests.faulty_github import HookFault
-from tests.flow.github_stories import BODY, MODELS, OTHER_BODY, TITLE, WRONG, Story, await_
+from tests.flow.github_stories import (
+    BODY,
+    MODELS,
+    OTHER_BODY,
+    TITLE,
+    WRONG,
+    Story,
+    await_,
+    push_tint,
+)
 from tests.integration import github_samples as samples
 from tests.simulator.records import Comment
 
@@ -26,41 +34,63 @@ def changed(told: Story) -> list[str]:
 # --- from the label to the pull request -----------------------------------------------------------
 
 
-def test_GH8_a_labelled_issue_becomes_one_checked_pull_request_however_often_it_is_told(
+def move_base(told: Story, *, rewritten: bool) -> str:
+    """Give main one more commit, or another history; return its end."""
+    parents = [] if rewritten else ["-p", "main"]
+    who = ["-c", "user.name=maria", "-c", "user.email=maria@example.org"]
+    made = told.git(*who, "commit-tree", "main^{tree}", *parents, "-m", "Meanwhile").strip()
+    told.git("update-ref", "refs/heads/main", made)
+    return made
+
+
+def test_GH6_GH8_a_label_becomes_one_pull_request_whatever_is_lost_limited_or_delivered_again(
     story, stage
 ):
     told, hooks = story(), stage.world.hooks
-    hooks.faults.append(HookFault("duplicate", "issues.labeled"))
+    before = told.git("rev-parse", "main").strip()
+    hooks.lost.add("issues.labeled")
+    limit = told.fault("limit", "POST", "issues/*/comments", status=429, seconds=1)
+    told.fault("answer", "POST", "pulls", status=200, body="<html></html>")
+    told.fault("drop", "POST", "check-runs")
+    told.fault("lose_answer", "POST", "issues/*/reactions", status=200, body="[{")
     told.label()
+    told.begun("baseline")
+    samples.expire_tokens(stage.world)
+    after = move_base(told, rewritten=False)
     pull = told.assert_ready()
     assert changed(told) == ADDED
-    (check,) = told.checks()
-    (run,) = told.runs()
-    assert (check.name, check.external_id) == ("Mergewright", run.run.run_id)
-    # The eyes come before anything else is written.
-    asked = told.requests(path="/api/*")
-    written = [
-        repository.path
-        for repository in asked
-        if repository.method == "POST" and "/issues/" in repository.path
-    ]
-    assert written[0].endswith("/reactions")
+    assert told.git("rev-parse", f"{pull.pull.head_sha}^").strip() == before
+    for text in (told.ended().sentence, told.comments()[0].body, pull.body):
+        assert before[:12] in text
+        assert text.count(after[:12]) == 1
+    asked = told.requests()
+    assert {one.fault for one in asked} >= {"limit", "answer", "drop", "lose_answer"}
+    assert limit.hits == 1
+    # git asks without a token first, as ever.
+    refused = [one for one in asked if one.status == 401 and one.path.startswith("/api/")]
+    assert len(refused) <= 12, "at most four times for each kind of token"
     # The log of deliveries is read by the clock, not for a run.
-    assert len([one for one in asked if not one.path.endswith("/hook/deliveries")]) <= 37
+    ours = [one for one in asked if one.path.startswith("/api/")]
+    assert len([one for one in ours if not one.path.endswith("/hook/deliveries")]) <= 60
+    # The eyes come before anything else is written.
+    written = [one.path for one in ours if one.method == "POST" and "/issues/" in one.path]
+    assert written[0].endswith("/reactions")
+
+    (check,), (run,) = told.checks(), told.runs()
+    assert (check.name, check.external_id) == ("Mergewright", run.run.run_id)
     (log,) = set(re.findall(r"http://[^\s<>()]+/runs/[^\s<>()/]+/log", pull.body))
     assert log == f"{check.details_url}/log"
-    written_log = (stage.home / "runs" / run.run.run_id / "run.log").read_text()
     for secret in (*stage.world.tokens, stage.app.hook.secret):
-        assert secret not in written_log + pull.body
-    # What is told again, and what we did ourselves, starts nothing.
+        assert secret not in told.log() + pull.body
+    # What is delivered again, and what we did ourselves, starts nothing.
     assert hooks.drain(10)
-    ours = [one for one in hooks.log if one.repository_id == told.repository.id]
-    assert {"issues", "issue_comment", "pull_request", "check_suite"} <= {one.event for one in ours}
-    for delivery in ours:
+    deliveries = [one for one in hooks.log if one.repository_id == told.repository.id]
+    events = {one.event for one in deliveries}
+    assert events >= {"issues", "issue_comment", "pull_request", "check_suite"}
+    for delivery in deliveries:
         hooks.redeliver(delivery)
     assert hooks.drain(30)
-    decided = told.decided()
-    assert [outcome for outcome, _ in decided].count("accepted") == 1
+    assert [outcome for outcome, _ in told.decided()].count("accepted") == 1
     assert len(told.runs()) == 1
     told.assert_ready()
 
@@ -153,43 +183,7 @@ def test_GH8_an_unclear_issue_is_answered_by_who_may_write_and_then_done(story, 
     assert len(told.comments()) == 1
 
 
-# --- trouble with GitHub --------------------------------------------------------------------------
-
-
-def move_base(told: Story, *, rewritten: bool) -> str:
-    """Give main one more commit, or another history; return its end."""
-    parents = [] if rewritten else ["-p", "main"]
-    who = ["-c", "user.name=maria", "-c", "user.email=maria@example.org"]
-    made = told.git(*who, "commit-tree", "main^{tree}", *parents, "-m", "Meanwhile").strip()
-    told.git("update-ref", "refs/heads/main", made)
-    return made
-
-
-def test_GH6_a_lost_delivery_limits_garbage_tokens_that_end_and_a_base_that_moves_are_lived_with(
-    story, stage
-):
-    told = story()
-    before = told.git("rev-parse", "main").strip()
-    stage.world.hooks.faults.append(HookFault("lose", "issues.labeled"))
-    limit = told.fault("limit", "POST", "issues/*/comments", status=429, seconds=1)
-    told.fault("answer", "POST", "pulls", status=200, body="<html></html>")
-    told.fault("drop", "POST", "check-runs")
-    told.fault("lose_answer", "POST", "issues/*/reactions", status=200, body="[{")
-    told.label()
-    told.begun("baseline")
-    samples.expire_tokens(stage.world)
-    after = move_base(told, rewritten=False)
-    pull = told.assert_ready()
-    assert told.git("rev-parse", f"{pull.pull.head_sha}^").strip() == before
-    for said in (told.ended().sentence, told.comments()[0].body, pull.body):
-        assert before[:12] in said
-        assert said.count(after[:12]) == 1
-    asked = told.requests()
-    assert {one.fault for one in asked} >= {"limit", "answer", "drop", "lose_answer"}
-    assert limit.hits == 1
-    # git asks without a token first, as ever.
-    refused = [one for one in asked if one.status == 401 and one.path.startswith("/api/")]
-    assert len(refused) <= 12, "at most four times for each kind of token"
+# --- another base, another attempt ----------------------------------------------------------------
 
 
 @pytest.mark.deep
@@ -242,6 +236,30 @@ def test_a_retry_replaces_an_open_pull_request_of_the_issue_and_else_leaves_it(s
     told.push(".github/mergewright.yml", "limitz: {}\n", "Bound it", branch="main")
     assert f"#{second.number} is still open." in retry(3)
     assert second.state == "open"
+
+
+@pytest.mark.deep
+def test_a_recipe_makes_its_migration_again_after_the_one_of_the_base(story):
+    told = story()
+    told.label()
+    told.assert_ready()
+    (branch,), (before,) = told.branches(), told.checks()
+    base = push_tint(told)
+    check = await_(
+        lambda: next((one for one in told.checks() if one.head_sha != before.head_sha), None),
+        "the check",
+        240,
+    )
+    assert check.conclusion == "success"
+    migrations = told.git("ls-tree", "--name-only", branch, "till/migrations/").split()
+    assert [path.rpartition("/")[2] for path in migrations] == [
+        "0001_initial.py", "0002_tint.py", "0003_coin_note.py", "__init__.py",
+    ]  # fmt: skip
+    made = told.git("show", f"{branch}:till/migrations/0003_coin_note.py")
+    assert "0002_tint" in made
+    assert told.git("merge-base", branch, "main").strip() == base
+    (pull,) = told.pulls()
+    assert not pull.pull.draft
 
 
 def refuse_pull(told: Story) -> str:

@@ -63,7 +63,7 @@ def opened(stage, voice, tmp_path) -> Iterator[Story]:
     told.assert_ready()
     yield told
     stage.world.faults.remove()
-    stage.world.hooks.faults.clear()
+    stage.world.hooks.lost.clear()
 
 
 def follow_up(told: Story, number: int = 1) -> Outcome:
@@ -275,14 +275,17 @@ def test_a_base_in_conflict_is_merged_by_a_model_and_shown_or_left_to_people(ope
 def test_migrations_that_fork_wait_for_a_command_by_which_a_model_mends_them(opened, voice):
     (branch,) = opened.branches()
     text = opened.git("show", f"{branch}:{PATH}").replace("Add the coins up.", "Add up.")
-    opened.push(PATH, text, "Say it shorter")
+    commit = opened.push(PATH, text, "Say it shorter")
     base = github_stories.push_tint(opened)
     outcome = follow_up(opened)
     assert outcome.reason.value == "merge_conflict", outcome.sentence
     assert "comment `/mergewright rebase`" in outcome.sentence
     assert voice.seen == []
-    (pull,) = opened.pulls()
-    assert pull.pull.draft
+    (pull,), (check,) = opened.pulls(), opened.checks()
+    assert (pull.pull.draft, check.conclusion, check.head_sha) == (True, "failure", commit)
+    assert head(opened) == commit
+    words = " ".join(comment.body for comment in opened.comments())
+    assert "0002_coin_note.py" in words and "0002_tint.py" in words
     folder = "till/migrations"
     rename = (
         f"mv {folder}/0002_coin_note.py {folder}/0003_coin_note.py;"
