@@ -18,7 +18,6 @@ import httpx
 import pytest
 
 from agent.cli import serve
-from agent.store import worker_lock
 from tests.deep import deep
 from tests.faulty_github import FaultyWorld
 from tests.integration import github_samples as samples
@@ -226,19 +225,6 @@ def test_one_that_is_killed_is_started_again_and_the_other_goes_on(service, kill
     service.wait(service.ready)
     assert service.pid(other) == spared
     assert service.events("ended", killed)[-1]["exit_code"] == -signal.SIGKILL
-
-
-@pytest.mark.deep
-def test_a_second_worker_on_the_same_data_folder_is_refused(service):
-    # One that was killed just now left its heartbeat: ready is not yet who holds the lock.
-    held = service.home / worker_lock.FILE_NAME
-    service.wait(lambda: f"process {service.pid(WORKER)} " in held.read_text())
-    ports = ("MERGEWRIGHT_LISTEN_PORT", "MERGEWRIGHT_HEALTH_PORT")
-    other = service.environ | {name: str(find_free_port()) for name in ports}
-    other |= {"MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": str(service.log.with_name("app.pem"))}
-    holder = f"{service.home} is in use by process {service.pid(WORKER)} since "
-    assert holder in refused(other, "work")
-    assert service.ready()
 
 
 # --- ending ----------------------------------------------------------------------------------
