@@ -68,7 +68,7 @@ def from_package(archive: Path, name: str, version: str, member: str) -> bytes:
 def sliced(description: dict[str, Any]) -> dict[str, Any]:
     """Cut the description down to our operations and hooks with all that they refer to."""
     paths: dict[str, dict[str, Any]] = {}
-    for operation in operations.OPERATIONS:
+    for operation in sorted(operations.OPERATIONS):
         method, template = operation.split()
         try:
             found = description["paths"][template][method.lower()]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import ProcessEnding, StoreUnusable
+from agent.errors import StoreUnusable
 from agent.store.engine import FILE_NAME, Engine, EngineStatus, Segment
 from tests.deep import deep
 

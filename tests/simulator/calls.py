@@ -378,11 +378,22 @@ def perform(
     Raises:
         Refusal: GitHub would refuse it.
     """
-    # Of two that fit, the one with more of the path written out.
-    for one in sorted(OPERATIONS, key=lambda each: (each.path.count("{"), -len(each.path))):
-        if one.method == method and (found := _pattern(one.path).fullmatch(path)):
-            with world.lock:
-                done = one.work(Call(world, caller, path, raw, query or {}, found.groupdict()))
-            reply = done if isinstance(done, Reply) else Reply(done)
-            return Reply(reply.body, reply.status or one.status, reply.headers)
-    raise NotFound
+    operation = find_operation(method, path)
+    if operation is None:
+        raise NotFound
+    matched = _pattern(operation.path).fullmatch(path)
+    assert matched is not None
+    with world.lock:
+        done = operation.work(Call(world, caller, path, raw, query or {}, matched.groupdict()))
+    reply = done if isinstance(done, Reply) else Reply(done)
+    return Reply(reply.body, reply.status or operation.status, reply.headers)
+
+
+def find_operation(method: str, path: str) -> Operation | None:
+    """Return the operation that a request means; of two, the one with more of the path written out."""
+    fitting = (
+        operation
+        for operation in OPERATIONS
+        if operation.method == method and _pattern(operation.path).fullmatch(path)
+    )
+    return min(fitting, key=lambda fit: (fit.path.count("{"), -len(fit.path)), default=None)
