@@ -104,16 +104,16 @@ def _delete_comment(call: Call) -> object:
 # --- reactions -----------------------------------------------------------------------------------
 
 
-def _react(call: Call, given: list[Reaction]) -> Reply:
+def _react(call: Call, reactions: list[Reaction]) -> Reply:
     """React; a second time changes nothing and is 200."""
     content, user = call.body["content"], call.caller.user
     if content not in _REACTIONS:
         raise InvalidField("Reaction", "content", "invalid")
-    for reaction in given:
+    for reaction in reactions:
         if reaction.user is user and reaction.content == content:
             return Reply({"id": reaction.id, "content": content}, 200)
     made = Reaction(call.world.next_id(), user, content)
-    given.append(made)
+    reactions.append(made)
     return Reply({"id": made.id, "content": content})
 
 
@@ -164,7 +164,7 @@ def _find_labels(call: Call, repository: Repository, names: list[str]) -> list[L
 
 @operation("POST", f"{_ISSUE}/labels")
 def _add_labels(call: Call) -> object:
-    """Put labels on an issue; as at GitHub, unknown ones are made by who may push."""
+    """Add labels to an issue; as at GitHub, a caller who may push makes unknown ones."""
     repository, issue = call.require_writing_issue("triage")
     labels = _find_labels(call, repository, call.body["labels"])
     actions.add_labels(issue, labels, call.caller.user)

@@ -48,9 +48,9 @@ def open_pull(
     head_sha, base_sha = tips[branch], tips[base]
     if head_sha is None or base_sha is None:
         raise InvalidField("PullRequest", "head" if base_sha else "base", "invalid")
-    for other in repository.pulls():
-        same = other.pull and (other.pull.head_ref, other.pull.base_ref) == (branch, base)
-        if same and other.state == "open":
+    for earlier in repository.pulls():
+        same = earlier.pull and (earlier.pull.head_ref, earlier.pull.base_ref) == (branch, base)
+        if same and earlier.state == "open":
             message = f"A pull request already exists for {repository.owner.login}:{branch}."
             raise InvalidField("PullRequest", "base", "custom", message)
     if git_store.merge_base(repository.git_dir, base_sha, head_sha) is None:
@@ -143,7 +143,7 @@ def merge(pull: Pull, actor: User) -> str:
 
 
 def set_draft(pull: Pull, actor: User, *, draft: bool) -> None:
-    """Have a pull request wait as a draft, or be reviewed and merged like any other."""
+    """Make a pull request a draft, or ready for review."""
     if pull.draft is not draft:
         pull.draft = draft
         actions.note(pull.issue, "convert_to_draft" if draft else "ready_for_review", actor)
