@@ -1,4 +1,4 @@
-"""Services with a fault on purpose, which shows that whoever judges them would notice."""
+"""Services with a fault on purpose, which shows that the judge of chaos notices one."""
 
 import secrets
 from collections.abc import Callable
