@@ -46,12 +46,12 @@ def webhook_examples() -> dict[str, list[dict[str, Any]]]:
 def described(operation: str) -> dict[str, Any]:
     """Return what the description says of an operation such as `GET /user`."""
     method, template = operation.split()
-    found: dict[str, Any] = description()["paths"][template][method.lower()]
-    return found
+    facts: dict[str, Any] = description()["paths"][template][method.lower()]
+    return facts
 
 
 def response_faults(operation: str, status: int, content_type: str, body: bytes) -> tuple[str, ...]:
-    """Hold one response against the description; an empty result is a pass."""
+    """List what is wrong with a response, by the description; an empty result is a pass."""
     answer = described(operation)["responses"].get(str(status))
     if answer is None and status < 400 and status != 304:
         return (f"{operation}: GitHub never answers {status} here",)
@@ -71,7 +71,7 @@ def response_faults(operation: str, status: int, content_type: str, body: bytes)
 
 
 def request_faults(operation: str, body: bytes) -> tuple[str, ...]:
-    """Hold what a client sends against what GitHub takes."""
+    """List what is wrong with a request, by what GitHub takes."""
     taken = _resolved(described(operation).get("requestBody", {}))
     schema = _json_schema_of(taken.get("content", {}))
     if not body:
@@ -84,7 +84,7 @@ def request_faults(operation: str, body: bytes) -> tuple[str, ...]:
 
 
 def hook_faults(event: str, body: bytes) -> tuple[str, ...]:
-    """Hold a hook's payload against the schema for its event and action."""
+    """List what is wrong with a hook's payload, by the schema of its event and action."""
     value = json.loads(body)
     action = value.get("action") if isinstance(value, dict) else None
     name = "-".join(filter(None, (event, action))).replace("_", "-")
@@ -102,12 +102,12 @@ def graphql_schema() -> GraphQLSchema:
 
 
 def document_faults(document: str) -> list[str]:
-    """Hold a GraphQL document against GitHub's schema."""
+    """List what is wrong with a GraphQL document, by GitHub's schema."""
     return [fault.message for fault in validate(graphql_schema(), parse(document))]
 
 
 def answer_faults(document: str, variables: dict[str, Any], data: Any) -> list[str]:
-    """Hold the answer to a GraphQL document against GitHub's schema: each field that it names."""
+    """List what is wrong with the answer to a GraphQL document: each field that it names."""
     result = execute(
         graphql_schema(),
         parse(document),
@@ -131,16 +131,18 @@ def faults_of(
 
 
 def _closest(error: jsonschema_rs.ValidationError) -> list[jsonschema_rs.ValidationError]:
-    """Tell what is wrong with the alternative that comes closest, not that none fits."""
+    """Return what is wrong with the alternative that comes closest, not that none fits."""
     branches = getattr(error.kind, "context", None)
     if not branches or not all(branches):
         return [error]
-    nearest = [[inner for each in branch for inner in _closest(each)] for branch in branches]
-    return max(nearest, key=lambda each: (not _wrong_type(each), -len(each)))
+    nearest = [
+        [inner for inner_error in branch for inner in _closest(inner_error)] for branch in branches
+    ]
+    return max(nearest, key=lambda errors: (not _wrong_type(errors), -len(errors)))
 
 
 def _wrong_type(errors: list[jsonschema_rs.ValidationError]) -> bool:
-    """Tell whether an alternative is of another kind altogether, such as null."""
+    """Return whether an alternative is of another kind altogether, such as null."""
     return len(errors) == 1 and " is not of type " in errors[0].message
 
 
@@ -184,7 +186,7 @@ def _is_address(text: str) -> bool:
 
 
 def _error_faults(value: Any, subject: str, schema: dict[str, Any] | None) -> tuple[str, ...]:
-    """Hold a refusal against its own schema, or the common one where none is listed."""
+    """List what is wrong with a refusal, by its own schema or the common one."""
     if not isinstance(value, dict):
         return (f"{subject}: a refusal is an object",)
     missing = [
@@ -199,10 +201,10 @@ def _error_faults(value: Any, subject: str, schema: dict[str, Any] | None) -> tu
 
 
 def _json_schema_of(content: dict[str, Any]) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = next(
-        (each.get("schema") for kind, each in content.items() if "json" in kind), None
+    schema: dict[str, Any] | None = next(
+        (described.get("schema") for kind, described in content.items() if "json" in kind), None
     )
-    return found
+    return schema
 
 
 def _resolved(node: dict[str, Any]) -> dict[str, Any]:
@@ -210,5 +212,5 @@ def _resolved(node: dict[str, Any]) -> dict[str, Any]:
     if reference is None:
         return node
     kind, name = reference.removeprefix(f"{SLICE}#/components/").split("/", 1)
-    found: dict[str, Any] = description()["components"][kind][name]
-    return found
+    component: dict[str, Any] = description()["components"][kind][name]
+    return component
