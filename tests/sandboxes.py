@@ -38,10 +38,10 @@ BACKENDS: list[Any] = [
 ]
 
 
-def settings_for(backend: str, home: Path, **given: Any) -> Settings:
+def settings_for(backend: str, home: Path, **more: Any) -> Settings:
     if backend == "docker":
-        return Settings(home=home, sandbox="docker", docker_host=ENGINE, **given)
-    return Settings(home=home, sandbox="bubblewrap", **given)
+        return Settings(home=home, sandbox="docker", docker_host=ENGINE, **more)
+    return Settings(home=home, sandbox="bubblewrap", **more)
 
 
 def has_group(backend: str) -> bool:
@@ -49,14 +49,14 @@ def has_group(backend: str) -> bool:
     return backend == "docker" or os.geteuid() == 0
 
 
-def open_sandbox(backend: str, home: Path, **given: Any) -> BubblewrapSandbox | DockerSandbox:
-    settings = settings_for(backend, home, **given)
+def open_sandbox(backend: str, home: Path, **more: Any) -> BubblewrapSandbox | DockerSandbox:
+    settings = settings_for(backend, home, **more)
     return DockerSandbox(settings) if backend == "docker" else BubblewrapSandbox(settings)
 
 
 def code(text: str, **more: Any) -> SandboxRequest:
-    given: dict[str, Any] = {"limits": SMALL} | more
-    return SandboxRequest(argv=(*PYTHON, textwrap.dedent(text)), **given)
+    facts: dict[str, Any] = {"limits": SMALL} | more
+    return SandboxRequest(argv=(*PYTHON, textwrap.dedent(text)), **facts)
 
 
 def shell(script: str, **limits: object) -> SandboxRequest:
@@ -70,14 +70,14 @@ def waiting(seconds: int, marker: str) -> SandboxRequest:
 
 def alive(marker: str) -> list[int]:
     """Host processes with this word in their command line, zombies aside."""
-    found = []
+    pids = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if marker.encode() in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
+                pids.append(int(folder.name))
         except OSError:
             continue
-    return found
+    return pids
 
 
 def wait_for(marker: str, count: int = 1) -> None:
@@ -85,7 +85,7 @@ def wait_for(marker: str, count: int = 1) -> None:
 
 
 def wait_until_gone(marker: str) -> None:
-    wait_until(lambda: not alive(marker), tell=lambda: alive(marker))
+    wait_until(lambda: not alive(marker), show=lambda: alive(marker))
 
 
 def left_of(backend: str, home: Path) -> set[str]:

@@ -6,11 +6,11 @@ import re
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
@@ -23,11 +23,10 @@ from tests.demo.play import LABEL, MAINTAINER, OWNER, REPORTER, Stage
 from tests.faulty_github import Asked, Fault, Kind
 from tests.flow import stories
 from tests.folders import lay_files
+from tests.processes import wait_until
 from tests.signed_logs import assert_signed
 from tests.simulator import actions
 from tests.simulator.records import CheckRun, Comment, Issue, Repository, User
-
-T = TypeVar("T")
 
 TITLE = "Coins need a note"
 _FIELD = "note = models.CharField(max_length=50, blank=True, default='')"
@@ -129,7 +128,7 @@ class Story:
             return actions.comment(self.issue, world.user(by), body)
 
     def person(self, login: str = MAINTAINER) -> httpx.Client:
-        """Give a client with which a person uses the API, below the repository."""
+        """Return a client with which a person uses the API, below the repository."""
         world = self.stage.world
         with world.lock:
             token = world.token_for(login)
@@ -174,7 +173,7 @@ class Story:
         return commit
 
     def fault(self, kind: Kind, method: str = "*", path: str = "*", **more: object) -> Fault:
-        """Let requests fail; a path is below the repository's API, or begins with a slash."""
+        """Make requests fail; a path is below the repository's API, or begins with a slash."""
         whole = path if path.startswith("/") else f"/api/v3/repos/{self.name}/{path}"
         made = Fault(kind=kind, method=method, path=whole, **more)  # type: ignore[arg-type]
         self.stage.world.faults.add(made)
@@ -223,11 +222,11 @@ class Story:
                 return None
             return self.runs()[attempt - 1].outcome
 
-        return await_(over, f"the end of run {attempt} of {self.name}", 120)
+        return wait_until(over, 120, f"the end of run {attempt} of {self.name}")
 
     def decided(self) -> list[tuple[str, str]]:
         """Wait until a delivery of the label is decided: outcome and reason of each that is."""
-        return await_(lambda: self.list_decided() or None, f"the decision on {self.name}")
+        return wait_until(self.list_decided, 60, f"the decision on {self.name}")
 
     def list_decided(self) -> list[tuple[str, str]]:
         with closing(Inbox(self.stage.home)) as inbox:
@@ -277,7 +276,7 @@ class Story:
         return self.git("for-each-ref", "--format=%(refname:short)", ours).split()
 
     def sign(self, comment: Comment) -> list[str]:
-        await_(lambda: comment.reactions or None, f"a reaction in {self.name}")
+        wait_until(lambda: comment.reactions, 60, f"a reaction in {self.name}")
         assert all(reaction.user is self.us for reaction in comment.reactions)
         return [reaction.content for reaction in comment.reactions]
 
@@ -297,9 +296,9 @@ class Story:
 
     def begun(self, step: str) -> None:
         """Wait until a step of the run is under way."""
-        await_(lambda: self.runs() or None, f"the run of {self.name}")
+        wait_until(self.runs, 60, f"the run of {self.name}")
         there = f"the step {step} in {self.name}"
-        await_(lambda: step in self.started() or None, there, 90)
+        wait_until(lambda: step in self.started(), 90, there)
 
     def requests(self, path: str = "*") -> list[Asked]:
         """What was asked of GitHub since the story began."""
@@ -312,7 +311,7 @@ class Story:
         return (folder / "run.log").read_text()
 
     def assert_ready(self) -> Issue:
-        """Hold a finished story against what a run without any trouble leaves, exactly once."""
+        """Check that a finished story left what a run without any trouble leaves, exactly once."""
         outcome = self.ended()
         assert outcome.reason.value == "ready", outcome.sentence
         log = assert_signed(self.stage.home, outcome.run_id)
@@ -336,31 +335,20 @@ class Story:
         return pull
 
     def assert_nothing_pushed(self) -> None:
-        """Nothing but words on the issue has come of it."""
+        """Check that only words on the issue have come of it."""
         assert self.branches() == []
         assert self.pulls() == []
         assert self.checks() == []
 
 
-def await_(found: Callable[[], T | None], what: str, seconds: float = 60) -> T:
-    end, pause = time.monotonic() + seconds, 0.05
-    while time.monotonic() < end:
-        if (hit := found()) is not None:
-            return hit
-        # Whoever looks too often takes the time from whom it waits for.
-        time.sleep(pause)
-        pause = min(1.2 * pause, 0.2)
-    raise AssertionError(f"{what} did not come within {seconds} s")
-
-
-def push_tint(told: Story) -> str:
-    """Have people add a field and its migration to the base."""
+def push_tint(story: Story) -> str:
+    """Add a field and its migration to the base, as people would."""
     field = "    tint = models.CharField(default='', max_length=20)\n"
-    told.push(MODELS, FILES[MODELS].replace(_OWNER, _OWNER + field), "Tint purses", branch="main")
-    return told.push("till/migrations/0002_tint.py", _TINT, "Migrate it", branch="main")
+    story.push(MODELS, FILES[MODELS].replace(_OWNER, _OWNER + field), "Tint purses", branch="main")
+    return story.push("till/migrations/0002_tint.py", _TINT, "Migrate it", branch="main")
 
 
-def tell(
+def make_story(
     stage: Stage,
     folder: Path,
     *,
@@ -370,7 +358,7 @@ def tell(
     owner: str = OWNER,
     fresh: bool = False,
 ) -> Story:
-    """Begin a story: an issue that nobody has labelled yet, in a small repository.
+    """Begin a story: an issue without a label, in a small repository.
 
     Args:
         fresh: Its checks on base have not been measured yet, even if another story had its files.

@@ -144,7 +144,7 @@ def _apply(patch: str):
 
 
 def _merge(hosted: Hosted, there: Repository, kind: str, sides: int = 1) -> None:
-    """Have an issue, a pull request that closes it, later words in both, and the merge."""
+    """Add an issue, a pull request that closes it, later words in both, and the merge."""
     ann = hosted.world.user("ann")
     asked = [
         actions.open_issue(hosted, ann, f"Mend what is {kind}", _WHY.strip(), [])
@@ -228,7 +228,7 @@ def test_a_model_that_submits_what_was_merged_resolves_all_that_can_be_judged(st
 
 
 def _find_patch(there: Repository, kind: str) -> str:
-    """Give what a model submits: text alone, and no test that fails at times."""
+    """Return what a model submits: text alone, and no test that fails at times."""
     branch = kind.replace(" ", "-")
     base = there.git("merge-base", "main~0", f"{branch}~").strip()
     places = ["shop"] if kind in ("flaky", "a binary file of the tests") else ["."]

@@ -28,7 +28,7 @@ class Command:
 
     def __init__(self, store: Path, server, repository: Path) -> None:
         self._environ = {**os.environ, **server.environ(), "MERGEWRIGHT_HOME": str(store)}
-        # Whom it asks is said on the command line, in place of these.
+        # The command line names the model, in place of these.
         self._environ |= {"MERGEWRIGHT_MODEL_EDITOR": "openai-chat:another"}
         self._repository = repository
 

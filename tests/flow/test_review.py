@@ -11,9 +11,10 @@ from tests import faulty_github
 from tests.demo.play import REPORTER, Stage
 from tests.flow import github_stories
 from tests.flow.github_stories import MODELS as PATH
-from tests.flow.github_stories import Story, await_
+from tests.flow.github_stories import Story
 from tests.flow.model_scripts import bash, calls, edit, submit
 from tests.folders import data_folder_with_tools
+from tests.processes import wait_until
 from tests.scripted import Said, Seen, serving
 from tests.simulator import pull_actions
 from tests.simulator.world import APP_EVENTS
@@ -58,22 +59,22 @@ def stage(voice: Voice, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
 def opened(stage, voice, tmp_path) -> Iterator[Story]:
     """A pull request that a recipe has made."""
     voice.script, voice.seen = None, []
-    told = github_stories.tell(stage, tmp_path)
-    told.label()
-    told.assert_ready()
-    yield told
+    story = github_stories.make_story(stage, tmp_path)
+    story.label()
+    story.assert_ready()
+    yield story
     stage.world.faults.remove()
     stage.world.hooks.lost.clear()
 
 
-def follow_up(told: Story, number: int = 1) -> Outcome:
+def follow_up(story: Story, number: int = 1) -> Outcome:
     """Wait for the end of a follow-up."""
 
     def over() -> Outcome | None:
-        found = [run for run in told.runs() if run.run.follow_up]
+        found = [run for run in story.runs() if run.run.follow_up]
         return found[number - 1].outcome if len(found) >= number else None
 
-    return await_(over, f"follow-up {number} of {told.name}", 120)
+    return wait_until(over, 120, f"follow-up {number} of {story.name}")
 
 
 def answers(*several: tuple[int, str, str]) -> tuple[str, dict]:
@@ -84,20 +85,20 @@ def answers(*several: tuple[int, str, str]) -> tuple[str, dict]:
     return "submit", {"summary": "", "answers": given}
 
 
-def head(told: Story) -> str:
-    return told.git("rev-parse", f"refs/heads/{told.branches()[0]}").strip()
+def head(story: Story) -> str:
+    return story.git("rev-parse", f"refs/heads/{story.branches()[0]}").strip()
 
 
-def threads(told: Story):
-    (pull,) = told.pulls()
+def threads(story: Story):
+    (pull,) = story.pulls()
     return [
         ([(comment.author.login, comment.body) for comment in thread.comments], thread.resolved_by)
         for thread in pull.pull.threads
     ]
 
 
-def line_of(told: Story, words: str) -> int:
-    text = told.git("show", f"{told.branches()[0]}:{PATH}").splitlines()
+def line_of(story: Story, words: str) -> int:
+    text = story.git("show", f"{story.branches()[0]}:{PATH}").splitlines()
     return next(at for at, line in enumerate(text, 1) if words in line)
 
 
@@ -108,8 +109,8 @@ def approves(seen: Seen) -> Said | None:
     return None
 
 
-def rounds(told: Story) -> list[RunRow]:
-    return [run for run in told.runs() if run.run.follow_up]
+def rounds(story: Story) -> list[RunRow]:
+    return [run for run in story.runs() if run.run.follow_up]
 
 
 @pytest.mark.deep
@@ -204,7 +205,7 @@ def test_what_was_ready_is_a_draft_where_a_round_leaves_something_to_check(opene
         outcome = follow_up(opened, number)
         assert outcome.reason.value == "ready", outcome.sentence
         (issue,) = opened.pulls()
-        # Whom we have asked to look once decides from then on.
+        # A person who was asked to review once decides from then on.
         assert issue.pull.draft is outcome.pull_request.draft is (number == 1)
         pull_actions.set_draft(issue.pull, opened.stage.world.user(REPORTER), draft=False)
 

@@ -45,13 +45,13 @@ class Fleet:
         return said.read_text().splitlines() if said.exists() else []
 
     def wait(self, true, seconds: float = 60.0) -> None:
-        wait_until(true, seconds, self.words)
+        wait_until(true, seconds, show=self.words)
 
     def over(self) -> bool:
         return not self.store.list_active_ids()
 
     def wrote(self) -> Counter[str]:
-        """How often each step has written, whoever did."""
+        """Count how often each step has written, over all workers."""
         words = (line.split(maxsplit=1)[1] for line in self.words())
         return Counter(word for word in words if word.startswith("wrote"))
 
