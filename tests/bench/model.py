@@ -88,14 +88,14 @@ class _Model:
 
 def list_calls(turns: int) -> list[Call]:
     read = Call("bash", {"command": "cat paginator.py"})
-    others = [
+    edits = [
         Call("bash", {"command": f"head -c {_FILE_CHARACTERS} notes/part_{number}.py"})
         for number in range(turns - _FIXED)
     ]
     wrong, right = "start = page * self.size", "start = (page - 1) * self.size"
     edit = Call("edit", {"path": "paginator.py", "old": wrong, "new": right})
     done = Call("submit", {"summary": "Pages are counted from 1."})
-    return [Call("plan", _PLAN), read, *others, TEST, edit, TEST, read, done]
+    return [Call("plan", _PLAN), read, *edits, TEST, edit, TEST, read, done]
 
 
 def files() -> Iterator[tuple[str, str]]:

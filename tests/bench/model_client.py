@@ -51,7 +51,7 @@ class _Side:
         return Prepared(run=run, checkout=base, contract=contract, environment=built)
 
     def talk(self, remember: Remember) -> str:
-        """Have the bug fixed once."""
+        """Fix the bug once."""
         run = replace(self._prepared.run, run_id=make_run_id(int(time.monotonic())))
         prepared = replace(self._prepared, run=run)
         folder = self._settings.home / "runs" / run.run_id
@@ -91,9 +91,9 @@ def _talk_durably(side: _Side, home: Path, rounds: int) -> None:
 
 
 def _find_end(engine: Engine, segment: Segment) -> bool | None:
-    status, said = engine.read_status(segment)
+    status, words = engine.read_status(segment)
     if status is EngineStatus.BROKEN:
-        raise BareFailed(f"the engine lost its run: {said}")
+        raise BareFailed(f"the engine lost its run: {words}")
     return True if status is EngineStatus.ENDED else None
 
 
