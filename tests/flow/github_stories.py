@@ -203,13 +203,13 @@ class Story:
         place = self.stage.home / "mergewright.sqlite"
         if not place.exists():
             return []
-        asked = (
+        query = (
             "SELECT run_id, outcome IS NOT NULL FROM runs WHERE repository_id = ? AND number = ?"
             " ORDER BY queued_at, run_id"
         )
         with closing(sqlite3.connect(f"file:{place}?mode=ro", uri=True, timeout=30)) as database:
             try:
-                return database.execute(asked, (self.repository.id, self.issue.number)).fetchall()
+                return database.execute(query, (self.repository.id, self.issue.number)).fetchall()
             except sqlite3.OperationalError as problem:
                 if "no such table" in str(problem):
                     return []
@@ -235,15 +235,18 @@ class Story:
 
     def labelled(self) -> list[str]:
         """Ids of the deliveries that tell of the label on the issue, each once."""
-        found = []
+        numbers = []
         for package in list(self.stage.world.hooks.log):
             if (package.event, package.action) != ("issues", "labeled"):
                 continue
-            told = json.loads(package.body)
-            here = (told["repository"]["id"], told["issue"]["number"])
-            if told["label"]["name"] == LABEL and here == (self.repository.id, self.issue.number):
-                found.append(package.guid)
-        return list(dict.fromkeys(found))
+            payload = json.loads(package.body)
+            here = (payload["repository"]["id"], payload["issue"]["number"])
+            if payload["label"]["name"] == LABEL and here == (
+                self.repository.id,
+                self.issue.number,
+            ):
+                numbers.append(package.guid)
+        return list(dict.fromkeys(numbers))
 
     def comments(self) -> list[Comment]:
         return [comment for comment in self.issue.comments if comment.author is self.us]

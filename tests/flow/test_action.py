@@ -45,8 +45,8 @@ def job(stage, begin_story, tmp_path, temp):
             label = story.repository.labels[LABEL]
             actions.add_labels(story.issue, [label], world.user(by))
         assert world.hooks.drain(30)
-        (sent,) = [one for one in world.hooks.log if one.hook is app.hook and
-                   one.repository_id == story.repository.id and one.action == "labeled"]  # fmt: skip
+        (sent,) = [delivery for delivery in world.hooks.log if delivery.hook is app.hook and
+                   delivery.repository_id == story.repository.id and delivery.action == "labeled"]  # fmt: skip
         payload = json.loads(sent.body)
         del payload["installation"]
         return carry_out(payload, token, stage, story, tmp_path, temp)
@@ -77,7 +77,7 @@ def carry_out(payload, token, stage, story, folder, temp) -> SimpleNamespace:
         "runner.temp": str(temp),
     }  # fmt: skip
     context["inputs.token"] = fill(DEFINED["inputs"]["token"]["default"], context)
-    given = {name: value for name, value in os.environ.items() if "MERGEWRIGHT" not in name} | {
+    environ = {name: value for name, value in os.environ.items() if "MERGEWRIGHT" not in name} | {
         "GITHUB_ACTIONS": "true", "GITHUB_ACTION_PATH": str(ACTION), "RUNNER_TEMP": str(temp),
         "GITHUB_EVENT_PATH": str(folder / "event.json"), "GITHUB_EVENT_NAME": "issues",
         "GITHUB_REPOSITORY": story.name, "GITHUB_API_URL": context["github.api_url"],
@@ -91,7 +91,7 @@ def carry_out(payload, token, stage, story, folder, temp) -> SimpleNamespace:
         more = {name: fill(value, context) for name, value in step.get("env", {}).items()}
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]],
-            env={**given, **more}, cwd=folder / "workspace", timeout=300, check=False,
+            env={**environ, **more}, cwd=folder / "workspace", timeout=300, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         printed, code = printed + done.stdout, done.returncode
@@ -103,7 +103,7 @@ def carry_out(payload, token, stage, story, folder, temp) -> SimpleNamespace:
 
 
 def fill(value: str, context: dict[str, str]) -> str:
-    return _EXPRESSION.sub(lambda found: context[found[1]], value)
+    return _EXPRESSION.sub(lambda match: context[match[1]], value)
 
 
 def test_no_expression_stands_in_a_line_of_a_shell():

@@ -20,8 +20,8 @@ def command(stage):
             for name, value in stage.service.environ.items()
             if not (without and name.startswith(f"MERGEWRIGHT_{without}"))
         }
-        given = {f"MERGEWRIGHT_{name.upper()}": value for name, value in settings.items()}
-        return run_agent(*args, environ={**environ, **given})
+        variables = {f"MERGEWRIGHT_{name.upper()}": value for name, value in settings.items()}
+        return run_agent(*args, environ={**environ, **variables})
 
     return run
 
@@ -69,10 +69,10 @@ def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(
     ],
 )
 def test_what_is_wrong_is_told_with_its_place_and_begins_no_run(
-    begin_story, command, args, settings, code, said
+    begin_story, command, args, settings, code, words
 ):
     story = begin_story()
     done = command("run", *(arg.format(name=story.name) for arg in args), **settings)
     shown = " ".join((done.stdout + done.stderr).replace("│", " ").split())
-    assert (done.returncode, said in shown, "Traceback" in shown) == (code, True, False), shown
+    assert (done.returncode, words in shown, "Traceback" in shown) == (code, True, False), shown
     assert story.runs() == []

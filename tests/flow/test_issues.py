@@ -37,8 +37,8 @@ def changed(story: Story) -> list[str]:
 def move_base(story: Story, *, rewritten: bool) -> str:
     """Add a commit to main, or give it another history; return its end."""
     parents = [] if rewritten else ["-p", "main"]
-    who = ["-c", "user.name=maria", "-c", "user.email=maria@example.org"]
-    made = story.git(*who, "commit-tree", "main^{tree}", *parents, "-m", "Meanwhile").strip()
+    author = ["-c", "user.name=maria", "-c", "user.email=maria@example.org"]
+    made = story.git(*author, "commit-tree", "main^{tree}", *parents, "-m", "Meanwhile").strip()
     story.git("update-ref", "refs/heads/main", made)
     return made
 
@@ -63,17 +63,23 @@ def test_GH6_GH8_a_label_becomes_one_pull_request_whatever_is_lost_limited_or_de
     for text in (story.ended().sentence, story.comments()[0].body, pull.body):
         assert before[:12] in text
         assert text.count(after[:12]) == 1
-    asked = story.requests()
-    assert {one.fault for one in asked} >= {"limit", "answer", "drop", "lose_answer"}
+    requests = story.requests()
+    assert {request.fault for request in requests} >= {"limit", "answer", "drop", "lose_answer"}
     assert limit.hits == 1
     # git asks without a token first, as ever.
-    refused = [one for one in asked if one.status == 401 and one.path.startswith("/api/")]
+    refused = [
+        request
+        for request in requests
+        if request.status == 401 and request.path.startswith("/api/")
+    ]
     assert len(refused) <= 12, "at most four times for each kind of token"
     # The log of deliveries is read by the clock, not for a run.
-    ours = [one for one in asked if one.path.startswith("/api/")]
-    assert len([one for one in ours if not one.path.endswith("/hook/deliveries")]) <= 60
+    ours = [request for request in requests if request.path.startswith("/api/")]
+    assert len([request for request in ours if not request.path.endswith("/hook/deliveries")]) <= 60
     # The eyes come before anything else is written.
-    written = [one.path for one in ours if one.method == "POST" and "/issues/" in one.path]
+    written = [
+        request.path for request in ours if request.method == "POST" and "/issues/" in request.path
+    ]
     assert written[0].endswith("/reactions")
 
     (check,), (run,) = story.checks(), story.runs()
@@ -84,8 +90,10 @@ def test_GH6_GH8_a_label_becomes_one_pull_request_whatever_is_lost_limited_or_de
         assert secret not in story.log() + pull.body
     # What is delivered again, and what we did ourselves, starts nothing.
     assert hooks.drain(10)
-    deliveries = [one for one in hooks.log if one.repository_id == story.repository.id]
-    events = {one.event for one in deliveries}
+    deliveries = [
+        delivery for delivery in hooks.log if delivery.repository_id == story.repository.id
+    ]
+    events = {delivery.event for delivery in deliveries}
     assert events >= {"issues", "issue_comment", "pull_request", "check_suite"}
     for delivery in deliveries:
         hooks.redeliver(delivery)
@@ -169,17 +177,17 @@ def test_GH8_an_unclear_issue_is_answered_by_who_may_write_and_then_done(begin_s
     assert story.ended().reason is Reason.UNCLEAR
     story.assert_nothing_pushed()
     assert len(story.comments()) == 1
-    other = world.add_user(f"other-{story.issue.id}[bot]", "Bot")
-    world.grant(story.repository, other.login, "admin")
+    bot = world.add_user(f"other-{story.issue.id}[bot]", "Bot")
+    world.grant(story.repository, bot.login, "admin")
     ignored = [story.comment(BODY, by=REPORTER)]
-    ignored += [story.comment(f"/mergewright retry {n}", by=other.login) for n in range(3)]
+    ignored += [story.comment(f"/mergewright retry {n}", by=bot.login) for n in range(3)]
     assert story.sign(story.comment(BODY)) == ["eyes"]
     wait_until(story.pulls, 120, "the pull request")
     pull = story.assert_ready()
     assert MAINTAINER in pull.body
     (run,) = story.runs()
     assert (run.run.attempt, run.retries) == (1, 1)
-    assert [one.reactions for one in ignored] == [[]] * 4
+    assert [comment.reactions for comment in ignored] == [[]] * 4
     assert len(story.comments()) == 1
 
 
@@ -246,7 +254,7 @@ def test_a_recipe_makes_its_migration_again_after_the_one_of_the_base(begin_stor
     (branch,), (before,) = story.branches(), story.checks()
     base = push_tint(story)
     check = wait_until(
-        lambda: next((one for one in story.checks() if one.head_sha != before.head_sha), None),
+        lambda: next((run for run in story.checks() if run.head_sha != before.head_sha), None),
         240,
         "the check",
     )

@@ -28,22 +28,22 @@ class Call(NamedTuple):
         return " ".join((self.method, self.path, self.sent.strip("*"))).strip()
 
 
-def read_call(asked: Asked, story: Story) -> Call | None:
+def read_call(request: Asked, story: Story) -> Call | None:
     """Return which kind of call it was; None: none of a run."""
     top, git = f"/api/v3/repos/{story.name}/", f"/{story.name}.git/"
-    if asked.path.startswith(top):
-        return Call(asked.method, _VARIABLE.sub("/*", f"/{asked.path.removeprefix(top)}")[1:])
-    if asked.path.startswith(git):
-        sent = f"*{asked.query.removeprefix('service=')}*"
-        return Call(asked.method, asked.path.replace(story.name, "NAME"), sent)
-    if asked.path.endswith("/access_tokens"):
-        return Call(asked.method, "/api/v3/app/installations/ID/access_tokens")
+    if request.path.startswith(top):
+        return Call(request.method, _VARIABLE.sub("/*", f"/{request.path.removeprefix(top)}")[1:])
+    if request.path.startswith(git):
+        sent = f"*{request.query.removeprefix('service=')}*"
+        return Call(request.method, request.path.replace(story.name, "NAME"), sent)
+    if request.path.endswith("/access_tokens"):
+        return Call(request.method, "/api/v3/app/installations/ID/access_tokens")
     return None
 
 
 def list_calls(story: Story) -> list[Call]:
     """List the kinds of calls that a whole run makes, in their order."""
-    calls = (read_call(asked, story) for asked in story.requests())
+    calls = (read_call(request, story) for request in story.requests())
     return [call for call in dict.fromkeys(calls) if call]
 
 

@@ -93,7 +93,7 @@ def replies(requests) -> Counter[tuple[str, int]]:
 @pytest.mark.deep
 def test_a_run_is_shown_stopped_and_gone_on_with(store, shop, ticket):
     agent = Held(
-        *(replace(said, thought=f"I think of turn {at}.") for at, said in enumerate(CARRIED))
+        *(replace(reply, thought=f"I think of turn {at}.") for at, reply in enumerate(CARRIED))
     )
     review = [calls(("submit_review", {"approve": True, "remarks": []}))]
     with serving(Scripts(agent=[agent], review=[review])) as server:
@@ -121,7 +121,7 @@ def test_a_run_is_shown_stopped_and_gone_on_with(store, shop, ticket):
         # It was sent the same bytes each time, with every thought of the model.
         last = [seen.body for seen in server.requests if seen.turn == len(CARRIED)]
         assert last == [last[0]] * 3
-        thoughts = [said.get("reasoning_content") for said in last[0]["messages"]]
+        thoughts = [message.get("reasoning_content") for message in last[0]["messages"]]
         assert len(list(filter(None, thoughts))) == len(CARRIED) - 1
         assert shop.git("diff", "--name-status", f"main..{ended['branch']}").splitlines() == [
             "M\tshop/prices.py",
@@ -169,12 +169,12 @@ def test_a_backtest_ends_on_ctrl_c_and_goes_on_with_the_run_that_broke_off(store
         assert process.returncode == 130, err
         # A service that other tests share has the data folder itself.
         assert find_processes(store / "backtest") == []
-        said = re.search(
+        last_line = re.search(
             r"0 of 1 tasks are done\..*`mergewright (backtest --resume \S+)`\.\n$", err
         )
         agent.is_held = False
         agent.go.set()
-        done = run_agent(*said[1].split(), "--json", environ=environ)
+        done = run_agent(*last_line[1].split(), "--json", environ=environ)
     assert done.returncode == 0, done.stderr
     assert "total: the run continues" in done.stderr
     assert json.loads(done.stdout)["tasks"][0]["resolved"]

@@ -71,18 +71,18 @@ def follow_up(story: Story, number: int = 1) -> Outcome:
     """Wait for the end of a follow-up."""
 
     def over() -> Outcome | None:
-        found = [run for run in story.runs() if run.run.follow_up]
-        return found[number - 1].outcome if len(found) >= number else None
+        runs = [run for run in story.runs() if run.run.follow_up]
+        return runs[number - 1].outcome if len(runs) >= number else None
 
     return wait_until(over, 120, f"follow-up {number} of {story.name}")
 
 
 def answers(*several: tuple[int, str, str]) -> tuple[str, dict]:
     """The form in which a model answers."""
-    given = [
+    answers = [
         {"item": matter, "became": became, "words": words} for matter, became, words in several
     ]
-    return "submit", {"summary": "", "answers": given}
+    return "submit", {"summary": "", "answers": answers}
 
 
 def head(story: Story) -> str:
@@ -172,12 +172,12 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     after = head(opened)
     assert opened.git("rev-parse", f"{after}~").strip() == foreign
     assert "all of them; return" in opened.git("show", f"{after}:{PATH}")
-    said = {words[0][1]: (words[-1][1], resolved) for words, resolved in threads(opened)}
-    renamed, resolved = said["Call the argument `values`, please."]
+    replies = {words[0][1]: (words[-1][1], resolved) for words, resolved in threads(opened)}
+    renamed, resolved = replies["Call the argument `values`, please."]
     assert after in renamed
     assert resolved is not None
-    assert said["Why sum and not a loop?"][1] is None
-    noise = said["asdf qwertz"][0]
+    assert replies["Why sum and not a loop?"][1] is None
+    noise = replies["asdf qwertz"][0]
     assert "@everyone" not in noise.replace("`@everyone`", "")
     assert "closes #1" not in noise
     heard = "".join(text for seen in voice.seen for _, text in seen.messages)
@@ -187,7 +187,7 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     answering = [run for run in rounds(opened) if run.outcome and run.outcome.review_state.threads]
     assert len(answering) == 1
     # Tries with a token that GitHub does not know yet are no matter of ours.
-    assert len([asked for asked in opened.requests()[before:] if asked.status != 401]) <= 64
+    assert len([request for request in opened.requests()[before:] if request.status != 401]) <= 64
 
 
 @pytest.mark.deep
@@ -227,7 +227,7 @@ def test_a_round_that_stops_says_so_in_the_pull_request_and_the_next_one_sees_to
     # Nothing new has been said; all three wait none the less.
     opened.push(".github/mergewright.yml", "limits: {}\n", "Bound it rightly", branch="main")
     voice.script = lambda seen: calls(
-        answers(*((one, "answered", "It says what is meant.") for one in (1, 2, 3)))
+        answers(*((number, "answered", "It says what is meant.") for number in (1, 2, 3)))
     )
     opened.say("/mergewright retry")
     outcome = follow_up(opened, 2)
@@ -240,7 +240,7 @@ def test_a_base_in_conflict_is_merged_by_a_model_and_shown_or_left_to_people(ope
     text = opened.git("show", f"main:{PATH}")
     value = "    value = models.IntegerField(default=1)\n"
     assert value in text
-    others = text.replace(value, f"{value}    # In cents.\n")
+    edited = text.replace(value, f"{value}    # In cents.\n")
     before = head(opened)
 
     def leave(seen: Seen) -> Said:
@@ -249,7 +249,7 @@ def test_a_base_in_conflict_is_merged_by_a_model_and_shown_or_left_to_people(ope
         return calls(answers((1, "person", "Both cannot hold.")))
 
     voice.script = lambda seen: approves(seen) or leave(seen)
-    base = opened.push(PATH, others, "Say what it is", branch="main")
+    base = opened.push(PATH, edited, "Say what it is", branch="main")
     outcome = follow_up(opened)
     assert [thread.kind for thread in outcome.review_state.threads] == ["human"], outcome.sentence
     assert head(opened) == before
