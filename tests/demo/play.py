@@ -75,7 +75,7 @@ class Service:
         """Start nothing yet.
 
         Args:
-            environ: Its settings; those of whoever plays are not handed on.
+            environ: Its settings; those of the caller are not passed on.
             log: Takes what it prints.
         """
         inherited = {name: value for name, value in os.environ.items() if name not in _OUR_OWN}
@@ -252,10 +252,10 @@ def playing(
 def serving_recorded() -> Iterator[dict[str, str]]:
     """Serve the recorded model; give the settings of a service that asks it."""
     with scripted.serving(recorded.reply) as server:
-        given = server.environ("chat", recorded.NAME)
+        environ = server.environ("chat", recorded.NAME)
         yield {
-            **given,
-            "MERGEWRIGHT_MODEL_PRICES": f"{given['MERGEWRIGHT_MODEL']}=3/15",
+            **environ,
+            "MERGEWRIGHT_MODEL_PRICES": f"{environ['MERGEWRIGHT_MODEL']}=3/15",
             # A person who reviews is answered at once.
             "MERGEWRIGHT_QUIET_SECONDS": "1",
         }
@@ -319,7 +319,7 @@ def make_repository(
 ) -> Repository:
     """Make a repository with our label in which the maintainer may write.
 
-    An earlier one of this name is renamed: what set it up serves whoever has its address next.
+    An earlier one of this name is renamed: its environment serves the next repository at this address.
 
     Args:
         source: Where its files are laid out; must not exist.
@@ -363,7 +363,7 @@ def people_and_app(world: World, listener: str, folder: Path) -> tuple[App, dict
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """Hold the demo's data folder, emptied of what an earlier play left."""
+    """Yield the demo's data folder, emptied of what an earlier play left."""
     with (home / "demo.lock").open("w") as door:
         try:
             fcntl.flock(door, fcntl.LOCK_EX | fcntl.LOCK_NB)
