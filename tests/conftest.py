@@ -25,13 +25,13 @@ collect_ignore = ["demo/sample_project"]
 # tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Sandboxes of tests are bubblewrap's unless a test says otherwise, whatever engine there may be.
+# Sandboxes of tests are bubblewrap's unless a test says otherwise, also where there is an engine.
 _ENGINE = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 os.environ.setdefault("ENGINE_OF_TESTS", _ENGINE)
 os.environ["DOCKER_HOST"] = "unix:///no/engine/for/tests"
 
 # A git hook or bisect would have the git of tests act on the repository it runs for.
-for _name in [one for one in os.environ if one.startswith("GIT_")]:
+for _name in [variable for variable in os.environ if variable.startswith("GIT_")]:
     del os.environ[_name]
 
 
@@ -50,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """Give a data folder that the sandboxes' own user can reach, unlike pytest's tmp_path."""
+    """Return a data folder that the sandboxes' own user can reach, unlike pytest's tmp_path."""
     with data_folder() as folder:
         yield folder
 
@@ -79,7 +79,7 @@ def postgresql() -> Iterator[Server]:
 
 @pytest.fixture(params=["sqlite", deep("postgresql")])
 def database_url(request: pytest.FixtureRequest) -> str | None:
-    """Give the address of an empty database; None: SQLite in the data folder."""
+    """Return the address of an empty database; None: SQLite in the data folder."""
     if request.param == "sqlite":
         return None
     server: Server = request.getfixturevalue("postgresql")
@@ -138,8 +138,8 @@ def _file_number(item: pytest.Item) -> int:
 
 
 def _rank(nodeid: str) -> int:
-    found = (n for n, folder in enumerate(_LONGEST_FIRST) if nodeid.startswith(folder))
-    return next(found, len(_LONGEST_FIRST))
+    places = (n for n, folder in enumerate(_LONGEST_FIRST) if nodeid.startswith(folder))
+    return next(places, len(_LONGEST_FIRST))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -54,7 +54,7 @@ class Fault:
     hits: int = 0
 
     def answer(self) -> tuple[int, dict[str, str], bytes]:
-        """Give status, headers and body in place of the true answer."""
+        """Return status, headers and body in place of the true answer."""
         status = self.status or (403 if self.kind == "limit" else 500)
         headers, body = dict(self.headers), self.body
         if self.kind == "limit" and self.hourly:
@@ -86,12 +86,12 @@ class Faults:
             self._faults.append(fault)
 
     def remove(self) -> None:
-        """Take all away."""
+        """Remove all."""
         with self._lock:
             self._faults = []
 
     def strike(self, request: Request) -> Fault | None:
-        """Give the fault that hits a request, and count it."""
+        """Return the fault that hits a request, and count it."""
         sent = f"{request.path}?{request.query}\n{request.body.decode(errors='replace')}"
         with self._lock:
             for fault in self._faults:
@@ -153,19 +153,19 @@ class RequestLog:
             self._number += 1
             return self._number
 
-    def add(self, asked: Asked) -> None:
+    def add(self, request: Asked) -> None:
         with self._lock:
-            self._asked.append(asked)
+            self._asked.append(request)
 
     def find(self, path: str = "*", since: int = 0, method: str = "*") -> list[Asked]:
-        """Give requests whose path meets a shell pattern and whose number is higher."""
+        """Return requests whose path meets a shell pattern and whose number is higher."""
         with self._lock:
             return [
-                one
-                for one in self._asked
-                if one.number > since
-                and fnmatchcase(one.path, path)
-                and method in ("*", one.method)
+                request
+                for request in self._asked
+                if request.number > since
+                and fnmatchcase(request.path, path)
+                and method in ("*", request.method)
             ]
 
 
