@@ -292,7 +292,9 @@ def test_RX1_code_that_runs_while_packages_are_installed_achieves_nothing(
             result_text = made.model_dump_json()
         except EnvironmentFailed as problem:
             result_text = problem.message
-    assert "wanted from 127.0.0.1" in result_text or "Network access blocked: 127.0.0.1" in told
+    assert (
+        "wanted from 127.0.0.1" in result_text or "Network access blocked: 127.0.0.1" in result_text
+    )
     assert ground.canary.silent()
     assert ground.leaks(result_text, *lines, *witness.printed) == set()
     # Not even in a sandbox that no foreign code is in.

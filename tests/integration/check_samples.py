@@ -320,7 +320,7 @@ def make_stage(
     services = Desk(
         settings=Settings(home=home),
         code_host=FakeCodeHost(Ticket(ticket_id="1", title="t", body="", digest="")),
-        sandbox=sandbox,  # type: ignore[arg-type] # nobody asks it for roots
+        sandbox=sandbox,  # type: ignore[arg-type] # no test asks it for roots
         index=None,  # type: ignore[arg-type] # nothing here asks the index
         say=workshop.said.append,
     )

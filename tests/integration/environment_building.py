@@ -52,7 +52,7 @@ def ensure(
 
 @contextmanager
 def with_our_tools() -> Iterator[Settings]:
-    """Give a data folder for many tests that has our own tools and no set-up of a repository."""
+    """Yield a data folder for many tests that has our own tools and no set-up of a repository."""
     with data_folder("tools", built=True) as built, tempfile.TemporaryDirectory() as empty:
         Path(empty).chmod(0o755)
         ensure(Settings(home=built), Path(empty))

@@ -59,7 +59,7 @@ def blob(folder: Path, content: bytes) -> str:
 
 
 def tree(folder: Path, *entries: tuple[str, str, str]) -> str:
-    """Write a tree of (mode, object id, name), whatever the names are."""
+    """Write a tree of (mode, object id, name), also with names that git refuses."""
     kinds = {"040000": "tree", "160000": "commit"}
     lines = "".join(f"{m} {kinds.get(m, 'blob')} {i}\t{n}\0" for m, i, n in entries)
     return git(folder, "mktree", "-z", "--missing", stdin=os.fsencode(lines))

@@ -76,7 +76,7 @@ class Scene:
         return {label.name for label in self.issue.labels}
 
     def fault(self, kind: Kind, method: str, path: str, **more: object) -> Fault:
-        """Let one request fail; the path is below that of the repository, or begins with /."""
+        """Make one request fail; the path is below that of the repository, or begins with /."""
         whole = path if path.startswith("/") else f"/api/v3/repos/{self.name}/{path}"
         made = Fault(kind=kind, method=method, path=whole, **more)  # type: ignore[arg-type]
         self.world.faults.add(made)
@@ -183,7 +183,7 @@ def expire_tokens(world: FaultyWorld) -> None:
 
 
 def push_branch(repository: Repository, branch: str = BRANCH, text: str = "x = 1\n") -> str:
-    """Put a branch with one commit into the repository, as a push would; return the commit."""
+    """Add a branch with one commit to the repository, as a push would; return the commit."""
     return _commit(repository, branch, "new.py", text)
 
 

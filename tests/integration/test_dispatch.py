@@ -69,7 +69,7 @@ class Service:
         return outcome
 
     def until(self, is_reached: Callable[[], bool], seconds: float = 60.0) -> None:
-        """Take turns as the service's loop does: one that fails is followed by the next."""
+        """Run turns as the service's loop does: one that fails is followed by the next."""
 
         def take_turn() -> bool:
             with suppress(StoreUnavailable, StorageFull):

@@ -53,7 +53,7 @@ def connect(made: Gateway, host: str, port: int) -> bytes:
 
 @contextmanager
 def tunnelled(made: Gateway, target: HostPort) -> Iterator[http.client.HTTPConnection]:
-    """Speak TLS with a host, as a client that trusts the gateway does."""
+    """Open TLS with a host, as a client that trusts the gateway does."""
     client = dial(made)
     client.sendall(f"CONNECT {target} HTTP/1.1\r\n\r\n".encode())
     assert client.recv(4096).startswith(b"HTTP/1.1 200")
