@@ -137,7 +137,7 @@ class Witness:
         return loot | done
 
 
-def bare(ground: Ground, *, seconds: float = 60.0) -> dict[str, Any]:
+def bare(ground: Ground) -> dict[str, Any]:
     """Run the payload as the operator would by accident: on the host, with all there is.
 
     What it plants and spoils below the ground's folder stays; it only opens what is the system's.
@@ -159,7 +159,7 @@ def bare(ground: Ground, *, seconds: float = 60.0) -> dict[str, Any]:
         env={"PATH": os.environ["PATH"], **ground.operator.environ},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    printed, _ = process.communicate(timeout=seconds)
+    printed, _ = process.communicate(timeout=60)
     evidence = Path(f"/tmp/attacked/control-{process.pid}.json")
     record: dict[str, Any] = json.loads(evidence.read_text())
     evidence.unlink()

@@ -114,10 +114,10 @@ def _environ(home: Path, server) -> dict[str, str]:
 def backtest(store: Path, past: tuple[Repository, dict[str, str]]):
     repository, _ = past
 
-    def carry(script, *args: str, home: Path = store):
+    def carry(script, *args: str):
         with serving(script) as server:
             words = ("backtest", "--repo", str(repository.path), *args, "--json")
-            done = run_agent(*words, environ=_environ(home, server), timeout=900)
+            done = run_agent(*words, environ=_environ(store, server), timeout=900)
         assert done.stdout, done.stderr
         return done, json.loads(done.stdout), server.requests
 

@@ -83,7 +83,7 @@ class Cluster:
         assert process.returncode == 0, output
         return output
 
-    def await_probes(self, name: str, process: subprocess.Popen[str], seconds: float = 60) -> None:
+    def await_probes(self, name: str, process: subprocess.Popen[str]) -> None:
         (container,) = read_pod(name)["containers"]
         ports = {port["name"]: str(port["containerPort"]) for port in container["ports"]}
         for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
@@ -94,7 +94,7 @@ class Cluster:
                 lambda at=at, path=probe["path"]: (
                     process.poll() is not None or ask(at, path) == 200
                 ),
-                seconds,
+                60,
             )
             assert process.poll() is None, process.communicate()[0]
 

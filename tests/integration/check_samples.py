@@ -169,7 +169,7 @@ class Workshop:
     def compared(self, name: str, before: Files, after: Files, **more: Any) -> Any:
         """One check, base against head."""
         sides = [self.measure(self.site(files, **more)) for files in (before, after)]
-        return next(found for found in compare_sides(*sides) if found.name == name)
+        return next(comparison for comparison in compare_sides(*sides) if comparison.name == name)
 
 
 def _venv(*packages: str) -> Path:
@@ -208,21 +208,21 @@ def outcomes(result: Any) -> dict[str, str]:
 
 def declared_site(
     files: Files,
-    told: Mapping[str, object],
+    declared: Mapping[str, object],
     settings: Settings,
     sandbox: Sandbox,
     say: Callable[[str], None],
 ) -> Site:
     """A site of these files, with the environment that they and the configuration declare."""
-    config = RepoConfig.model_validate(told, strict=False)
+    config = RepoConfig.model_validate(declared, strict=False)
     tree = lay_tree(settings.home, files)
-    found = detect.detect_project(WorkTree(tree, dict.fromkeys(files, 0o644)), config)
-    request = EnvironmentRequest(repository="r", tree=str(tree), config=config, project=found)
+    project = detect.detect_project(WorkTree(tree, dict.fromkeys(files, 0o644)), config)
+    request = EnvironmentRequest(repository="r", tree=str(tree), config=config, project=project)
     return Site(
         tree=tree,
         environment=build.ensure_environment(request, sandbox, PackageIndex(), settings, say),
         config=config,
-        project=found,
+        project=project,
         limits=check.get_granted_limits(settings),
     )
 
@@ -230,8 +230,8 @@ def declared_site(
 def measured(site: Site, sandbox: Sandbox) -> dict[str, Any]:
     """All checks of a site, by name."""
     return {
-        one.name: one
-        for one in running.run_checks(
+        result.name: result
+        for result in running.run_checks(
             (*running.list_others(site), *running.list_tests(site)), sandbox, lambda line: None
         )
     }
@@ -296,7 +296,7 @@ class Stage:
 
     def compared(self, **more: Any) -> dict[str, Any]:
         """The checks of a change compared with base's, by name."""
-        return {one.name: one for one in self.judge(**more).compared}
+        return {comparison.name: comparison for comparison in self.judge(**more).compared}
 
 
 def make_stage(

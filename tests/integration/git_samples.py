@@ -87,9 +87,9 @@ def give_away(folder: Path) -> None:
 
 def state(folder: Path) -> dict[str, tuple[int, int, bytes]]:
     """Mode, owner and content of every file below, to see that nothing was touched."""
-    found = {}
+    files = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink():
             stat = path.stat()
-            found[str(path.relative_to(folder))] = (stat.st_mode, stat.st_uid, path.read_bytes())
-    return found
+            files[str(path.relative_to(folder))] = (stat.st_mode, stat.st_uid, path.read_bytes())
+    return files

@@ -127,11 +127,11 @@ def scene(world: FaultyWorld, folder: Path, *, app: bool = True, pacing: Pacing 
         installation = world.install(made, owner, [repository])
         key = folder / "key.pem"
         key.write_text(made.private_key)
-        given = {"github_app_id": made.id, "github_private_key": key}
+        credentials = {"github_app_id": made.id, "github_private_key": key}
     else:
         world.grant(repository, "robot", "write")
-        given = {"github_token": SecretStr(world.token_for("robot"))}
-    settings = replace(settings, **given)
+        credentials = {"github_token": SecretStr(world.token_for("robot"))}
+    settings = replace(settings, **credentials)
     writes: list[dict[str, object]] = []
     access = connect_to_github(
         settings, record=lambda kind, facts: writes.append({"kind": kind, **facts}), pacing=pacing
@@ -158,11 +158,11 @@ def _run(base: str, repository: Repository, issue: Issue) -> Run:
 
 
 def proposal(commit: str, **more: object) -> NewPullRequest:
-    given = {
+    facts = {
         "branch": BRANCH, "commit": commit, "base_branch": "main", "title": "Add a field",
         "body": "All checks passed.\n\nCloses #1", "summary": "| check | head |",
     }  # fmt: skip
-    return NewPullRequest.model_validate({**given, **more})
+    return NewPullRequest.model_validate({**facts, **more})
 
 
 def outcome(

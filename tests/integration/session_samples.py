@@ -38,7 +38,6 @@ class Workplace:
         self,
         settings: Settings,
         files: Mapping[str, str | bytes] = FILES,
-        config: Mapping[str, object] | None = None,
     ) -> None:
         home = settings.home
         repository = git_samples.make(home / "repository", {})
@@ -51,7 +50,7 @@ class Workplace:
         self.home, self.settings = home, settings
         checkout = worktree.prepare_checkout(str(repository), None, home / "mirrors")
         run = Run(run_id="run-1", repository=str(repository), ticket="t.md", started=1_700_000_000)
-        self.prepared = make_prepared(run, checkout, _environment(home / "built"), config)
+        self.prepared = make_prepared(run, checkout, _environment(home / "built"))
         self.commit = checkout.commit
         self.sessions = SessionFactory(settings, sandboxes.make_sandbox(settings))
 

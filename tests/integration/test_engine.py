@@ -62,10 +62,10 @@ def work(home, kill=""):
 def engine(tmp_path):
     made = []
 
-    def launch(carry, home=tmp_path):
+    def launch(carry):
         for check in made:
             check.close()
-        made.append(Engine(home, carry))
+        made.append(Engine(tmp_path, carry))
         made[-1].launch()
         return made[-1]
 

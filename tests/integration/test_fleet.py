@@ -44,8 +44,8 @@ class Fleet:
         said = self.folder / "said"
         return said.read_text().splitlines() if said.exists() else []
 
-    def wait(self, true, seconds: float = 60.0) -> None:
-        wait_until(true, seconds, show=self.words)
+    def wait(self, true) -> None:
+        wait_until(true, 60, show=self.words)
 
     def over(self) -> bool:
         return not self.store.list_active_ids()

@@ -64,8 +64,8 @@ class Service:
         beat = facts["worker"]["heartbeat_seconds"] if facts["ready"] else None
         return beat is not None and beat < 3
 
-    def wait(self, true: Callable[[], bool], seconds: float = 60) -> None:
-        end = time.monotonic() + seconds
+    def wait(self, true: Callable[[], bool]) -> None:
+        end = time.monotonic() + 60
         while not true():
             assert self.process.poll() is None, self.said()
             assert time.monotonic() < end, self.said()
