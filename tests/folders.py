@@ -90,7 +90,7 @@ def lay_files(folder: Path, files: Mapping[str, str | bytes]) -> Path:
 
 
 def fill(disk: Path) -> Path:
-    """Leave no byte free on a small disk; return the file that frees it when it is removed."""
+    """Fill a small disk to its last byte; return the file that frees it when it is removed."""
     place = disk / "filling"
     with place.open("wb", buffering=0) as file, suppress(OSError):
         while True:

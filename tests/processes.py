@@ -33,7 +33,7 @@ def run_agent(
 
 
 def of_home(home: Path, **more: str) -> dict[str, str]:
-    """The variables of the tests, for another data folder."""
+    """Return the variables of the tests, for another data folder."""
     return {**os.environ, "MERGEWRIGHT_HOME": str(home), **more}
 
 

@@ -45,7 +45,7 @@ def settings_for(backend: str, home: Path, **more: Any) -> Settings:
 
 
 def has_group(backend: str) -> bool:
-    """Whether sandboxes of a kind have a control group; else each process has a bound of its own."""
+    """Return whether sandboxes of a kind have a control group; else a process has its own bound."""
     return backend == "docker" or os.geteuid() == 0
 
 
@@ -69,7 +69,7 @@ def waiting(seconds: int, marker: str) -> SandboxRequest:
 
 
 def alive(marker: str) -> list[int]:
-    """Host processes with this word in their command line, zombies aside."""
+    """List host processes with this word in their command line, zombies aside."""
     pids = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -89,7 +89,7 @@ def wait_until_gone(marker: str) -> None:
 
 
 def left_of(backend: str, home: Path) -> set[str]:
-    """What is there on this machine of sandboxes of a data folder: control groups or containers."""
+    """List what this machine has of sandboxes of a data folder: control groups or containers."""
     from agent.sandbox import cgroup, container_arguments, docker_engine, slots
 
     if backend != "docker":

@@ -117,7 +117,7 @@ def left_open():
 
 
 def write_to_the_root():
-    """Leave a file in what every sandbox is made of."""
+    """Write a file to what every sandbox is made of."""
     for folder in ("/", "/usr", "/usr/bin", "/etc", "/lib"):
         with contextlib.suppress(OSError):
             path = os.path.join(folder, f".mergewright-attack-{os.getpid()}")

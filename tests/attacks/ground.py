@@ -55,7 +55,7 @@ class Ground:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Ground]:
-    """Furnish a machine: operator, mirror, a neighbour's environment, listeners."""
+    """Prepare a machine: operator, mirror, a neighbour's environment, listeners."""
     folder.mkdir()
     folder.chmod(0o755)
     with listeners.listening(folder / "canary") as canary:

@@ -78,7 +78,7 @@ def backend(
 
 
 def startup_files(ground: Ground) -> dict[str, str]:
-    """Files of a package that run when an interpreter starts, or as soon as pytest does."""
+    """Return files of a package that run when an interpreter starts, or as soon as pytest does."""
     return {
         "evil.pth": "import evil_start\n",
         "evil_start.py": ground.payload("pth"),

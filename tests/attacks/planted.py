@@ -52,7 +52,7 @@ class Operator:
 
 
 def operator(folder: Path) -> Operator:
-    """Furnish a home whose files everybody could read: only walls keep foreign code away."""
+    """Prepare a home whose files every user could read: only walls keep foreign code away."""
     made = Operator(folder)
     for name in _VARIABLES:
         made.environ[name] = made.secret(name)
@@ -87,7 +87,7 @@ def leaked(secrets: Iterable[str], text: bytes) -> set[str]:
 
 
 def state(*places: Path) -> Mapping[str, str]:
-    """Mode, owner and digest of every file below; times do not count."""
+    """Return mode, owner and digest of every file below; times do not count."""
     state, digests = {}, {}
     for place in places:
         for path in (place, *sorted(place.rglob("*"))) if place.is_dir() else (place,):

@@ -78,7 +78,7 @@ class Measured:
     results: tuple[CheckRun, ...]
 
     def verdicts(self) -> list[tuple[str, Status, list[tuple[str, str]]]]:
-        """What is compared between two measurements."""
+        """Return what is compared between two measurements."""
         return [
             (run.name, run.status, sorted((item.item_id, item.outcome) for item in run.items))
             for run in self.results
@@ -175,7 +175,7 @@ def scene(sandbox: Sandbox, settings: Settings, base: Path) -> Iterator[Scene]:
 
 @pytest.fixture(scope="module")
 def between(backend: str) -> Iterator[Scene]:
-    """The same between two measurements of the harmless one, in a data folder of its own."""
+    """Run the attack between two measurements of the harmless one, in a data folder of its own."""
     with data_folder("between") as home:
         settings = kinds.settings_for(backend, home)
         with staged(kinds.open_sandbox(backend, home), settings, home / "ground") as made:
@@ -191,7 +191,7 @@ def between(backend: str) -> Iterator[Scene]:
 
 
 def lasting(settings: Settings) -> Mapping[str, str]:
-    """What other repositories use: all but locks, and uv's notes on interpreters."""
+    """Return the files that other repositories use: all but locks, and uv's notes on interpreters."""
     state = planted.state(storage.folder(settings))
     return {
         path: facts

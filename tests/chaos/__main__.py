@@ -84,7 +84,7 @@ def _lay_out(
 
 
 def _kill(campaign: Campaign, arguments: argparse.Namespace) -> None:
-    """Go through all kills: at points of steps, at writes, then at random.
+    """Run all kills: at points of steps, at writes, then at random.
 
     At most half of them are at points, and a quarter at writes: where there are more of these,
     chance decides which.

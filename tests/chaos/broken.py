@@ -21,7 +21,7 @@ def publish() -> None:
 
 
 def fence() -> None:
-    """Go on with a lease that is over."""
+    """Carry on with a lease that is over."""
     sql_leases._leave = lambda why: None  # type: ignore[assignment,return-value]
 
 

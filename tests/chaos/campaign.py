@@ -194,7 +194,7 @@ class Campaign:
                 os.kill(pid, signal.SIGKILL)
 
     def at_random(self, kills: int, tickets: int) -> None:
-        """Strike at random times while tickets come in; more of them, if there is too little to do.
+        """Run strikes at random times while tickets come in; more tickets, if there is too little to do.
 
         Args:
             kills: So many.
@@ -244,7 +244,7 @@ class Campaign:
             self._start()  # It had ended by itself.
 
     def _is_bearable(self) -> bool:
-        """Whether no step was lost too often already."""
+        """Return whether no step was lost too often already."""
         sizes = [0]
         for (run_id,) in self.ground.rows("SELECT run_id FROM runs WHERE active"):
             lost: Counter[str] = Counter()

@@ -147,7 +147,7 @@ class _Told:
         return self._plain(f"{comment.author.login}: {shown}")
 
     def _plain(self, text: str) -> str:
-        """Leave out what differs between two runs of one kind: names, numbers, times."""
+        """Remove what differs between two runs of one kind: names, numbers, times."""
         text = text.replace(self._repository.full_name, "REPOSITORY")
         text = text.replace(self._ground.address, "GITHUB")
         text = re.sub(r"(?<=It took ).*?(?= and cost)", "TIME", text)

@@ -323,5 +323,5 @@ def crew_of(
 
 
 def _bound() -> tuple[str, ...]:
-    """Python, of which nothing stays when we are killed ourselves."""
+    """Return the start of a command for Python, of which nothing stays when we are killed."""
     return (sys.executable, "-I", "-c", play._BOUND, str(os.getpid()), sys.executable)

@@ -56,7 +56,7 @@ def judge(ground: Ground, tickets: Iterable[Ticket], expected: Mapping[str, Effe
 
 
 def _made(wanted: Effects) -> Counter[str]:
-    """What an undisturbed ticket creates, under the names of `effects.creations`."""
+    """Count what an undisturbed ticket creates, under the names of `effects.creations`."""
     names = {
         "pull request": "pulls",
         "check": "check-runs",
@@ -106,7 +106,7 @@ def _count(verdict: Verdict, kind: str, wanted: Counter[str], made: Counter[str]
 
 
 def _stored(ground: Ground) -> list[str]:
-    """What is wrong with our own files."""
+    """List what is wrong with our own files."""
     problems = []
     files = (sql_inbox.FILE_NAME, sql_run_store.FILE_NAME, engine.FILE_NAME)
     for name in () if ground.server else files:
@@ -129,7 +129,7 @@ def _unforeseen(log: Path) -> list[str]:
 
 
 def find_left(ground: Ground) -> list[str]:
-    """What killed workers have left that is not ours any more."""
+    """List what killed workers have left and no later one has removed."""
     leftovers = [f"a temporary file: {path}" for path in ground.scratch.iterdir()]
     for home in ground.homes:
         leftovers += _left_below(home)

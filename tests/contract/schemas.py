@@ -121,7 +121,7 @@ def answer_faults(document: str, variables: dict[str, Any], data: Any) -> list[s
 def faults_of(
     value: Any, schema: dict[str, Any], subject: str, *, partial: bool = False
 ) -> tuple[str, ...]:
-    """Validate one value; each fault names the place and what is wrong there."""
+    """List what is wrong with a value; a fault names the place and what is wrong there."""
     validator = _validator(json.dumps(schema, sort_keys=True), partial=partial)
     return tuple(
         f"{subject}: at {'/'.join(map(str, error.instance_path)) or 'the top'}: {error.message}"

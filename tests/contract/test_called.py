@@ -135,7 +135,7 @@ def follow_up(scene: Scene) -> None:
 
 
 def ask_for_less_than_wanted(scene: Scene) -> None:
-    """An installation that may not write checks: a token is asked for without them."""
+    """Ask for a token of an installation that may not write checks: it is asked for without them."""
     if scene.installation is None:
         return
     scene.installation.permissions = {

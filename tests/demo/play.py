@@ -120,7 +120,7 @@ class Service:
             process.wait()
 
     def pid(self) -> int:
-        """Number of its first process, which watches over the two others."""
+        """Return the number of its first process, which watches over the two others."""
         if self._process is None:
             raise PermanentError("The service is not running.")
         return self._process.pid

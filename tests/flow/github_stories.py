@@ -147,7 +147,7 @@ class Story:
             client.post(f"/pulls/{pull.number}/reviews", json=made).raise_for_status()
 
     def say(self, body: str) -> Comment:
-        """Comment in the conversation of the one pull request."""
+        """Write a comment in the conversation of the one pull request."""
         (pull,) = self.pulls()
         world = self.stage.world
         with world.lock:
@@ -199,7 +199,7 @@ class Story:
             return [store.get_run(run_id) for run_id, _ in rows]
 
     def _rows(self) -> list[tuple[str, bool]]:
-        """Id of each run, and whether it is over: what is asked again and again has to be cheap."""
+        """List the id of every run, and whether it is over: cheap, as it is asked again and again."""
         place = self.stage.home / "mergewright.sqlite"
         if not place.exists():
             return []
@@ -234,7 +234,7 @@ class Story:
         return [(row.outcome, row.reason) for row in rows if row is not None and row.outcome]
 
     def labelled(self) -> list[str]:
-        """Ids of the deliveries that tell of the label on the issue, each once."""
+        """List the ids of the deliveries about the label on the issue, each once."""
         numbers = []
         for package in list(self.stage.world.hooks.log):
             if (package.event, package.action) != ("issues", "labeled"):
@@ -252,7 +252,7 @@ class Story:
         return [comment for comment in self.issue.comments if comment.author is self.us]
 
     def pulls(self) -> list[Issue]:
-        """Pull requests that are there for the issue."""
+        """List the pull requests that are there for the issue."""
         ours = f"mergewright/{self.issue.number}-"
         return [
             pull
@@ -274,7 +274,7 @@ class Story:
         return done.stdout
 
     def branches(self) -> list[str]:
-        """Branches of ours that are there for the issue."""
+        """List the branches of ours that are there for the issue."""
         ours = f"refs/heads/mergewright/{self.issue.number}-*"
         return self.git("for-each-ref", "--format=%(refname:short)", ours).split()
 
@@ -284,7 +284,7 @@ class Story:
         return [reaction.content for reaction in comment.reactions]
 
     def events(self, attempt: int = 1) -> list[dict[str, Any]]:
-        """What a run has recorded so far."""
+        """Read what a run has recorded so far."""
         folder = self.stage.home / "runs" / self.runs()[attempt - 1].run.run_id
         try:
             lines = (folder / "events.jsonl").read_text().splitlines()
@@ -293,7 +293,7 @@ class Story:
         return [json.loads(line) for line in lines if line.endswith("}")]
 
     def started(self, since: int = 0, attempt: int = 1) -> list[str]:
-        """Names of the steps that were begun after so many events."""
+        """List the names of the steps that were begun after so many events."""
         events = self.events(attempt)[since:]
         return [event["step"] for event in events if event["event"] == "started"]
 
@@ -304,7 +304,7 @@ class Story:
         wait_until(lambda: step in self.started(), 90, there)
 
     def requests(self, path: str = "*") -> list[Asked]:
-        """What was asked of GitHub since the story began."""
+        """List the requests to GitHub since the story began."""
         # A request is noted when it is over, which may be after its answer has arrived.
         time.sleep(0.1)
         return self.stage.world.requests.find(path, self.since)

@@ -104,7 +104,7 @@ def past(tmp_path: Path) -> tuple[Repository, dict[str, str]]:
 
 
 def _environ(home: Path, server) -> dict[str, str]:
-    """Settings with a model for edits alone."""
+    """Return settings with a model for edits alone."""
     models = server.environ("chat")
     editor = {"MERGEWRIGHT_MODEL_EDITOR": models["MERGEWRIGHT_MODEL"], "MERGEWRIGHT_MODEL": ""}
     return of_home(home, **{**models, **editor, "MERGEWRIGHT_MODEL_REVIEWER": ""})
@@ -132,7 +132,7 @@ def _by_title(seen, replies):
 
 
 def _apply(patch: str):
-    """A conversation that makes the files what a patch makes of them, and gives in then."""
+    """Return a conversation that edits files as a patch does, and submits then."""
     made = bash(f"printf %s {shlex.quote(patch)} | git apply -")
     looked = bash("git log --all --format=%H; git fsck --lost-found; find / -name '*.pack'")
     return [

@@ -26,7 +26,7 @@ ADDED = ["till/migrations/0002_coin_note.py", MODELS]
 
 
 def changed(story: Story) -> list[str]:
-    """Paths that the one branch changes."""
+    """List the paths that the one branch changes."""
     (branch,) = story.branches()
     return story.git("diff", "--name-only", f"main..{branch}").split()
 
@@ -104,7 +104,7 @@ def test_GH6_GH8_a_label_becomes_one_pull_request_whatever_is_lost_limited_or_de
 
 
 def addresses(canary: str, number: int) -> str:
-    """What a careless reader would fetch: from here, from this machine, from the cloud's host."""
+    """List addresses that a careless reader would fetch: here, on this machine, at the cloud's host."""
     return (
         f"![here]({canary}/{number}.png) <img src='{canary}/{number}.svg'> <{canary}/autolink>\n"
         f"[log][{number}]\n\n[{number}]: {canary}/definition\n"

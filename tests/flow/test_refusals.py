@@ -61,7 +61,7 @@ def refuse(story: Story, call: Call, status: int, times: int | None) -> Fault:
 
 
 def is_settled(story: Story) -> bool | None:
-    """True: the run has ended, or its label was turned away; None: neither yet."""
+    """Return True where the run has ended or its label was turned away; None: neither yet."""
     runs = story.runs()
     if runs and runs[-1].outcome is not None:
         return True

@@ -78,7 +78,7 @@ def follow_up(story: Story, number: int = 1) -> Outcome:
 
 
 def answers(*several: tuple[int, str, str]) -> tuple[str, dict]:
-    """The form in which a model answers."""
+    """Return the form in which a model answers."""
     answers = [
         {"item": matter, "became": became, "words": words} for matter, became, words in several
     ]
@@ -103,7 +103,7 @@ def line_of(story: Story, words: str) -> int:
 
 
 def approves(seen: Seen) -> Said | None:
-    """What the reviewing model says, where it is asked."""
+    """Return what the reviewing model says, where it is asked."""
     if "Your part is to review the diff" in seen.system:
         return calls(("submit_review", {"approve": True, "remarks": []}))
     return None

@@ -32,7 +32,7 @@ public = ["/health"]
 
 @st.composite
 def damaged(draw: st.DrawFn, text: str) -> str:
-    """A text with a piece of it replaced by something else."""
+    """Return a text with a piece of it replaced by something else."""
     at = draw(st.integers(0, len(text)))
     end = draw(st.integers(at, min(at + 8, len(text))))
     piece = draw(

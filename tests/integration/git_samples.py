@@ -76,7 +76,7 @@ def change(checkout: Checkout, *files: ChangedFile) -> Change:
 
 
 def edit(checkout: Checkout) -> Change:
-    """The Change most tests make: `a.py` of `make` gets another line."""
+    """Return the change that most tests make: `a.py` of `make` gets another line."""
     return change(checkout, ChangedFile(path="a.py", before=b"x = 1\n", after=b"x = 1\ny = 2\n"))
 
 
@@ -86,7 +86,7 @@ def give_away(folder: Path) -> None:
 
 
 def state(folder: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Mode, owner and content of every file below, to see that nothing was touched."""
+    """Return mode, owner and content of every file below, to see that nothing was touched."""
     files = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink():

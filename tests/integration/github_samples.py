@@ -69,7 +69,7 @@ class Scene:
         return f"{self.app.slug}[bot]" if self.app else "robot"
 
     def own_comments(self) -> list[Comment]:
-        """Our comments on the issue."""
+        """List our comments on the issue."""
         return [comment for comment in self.issue.comments if comment.author.login == self.login]
 
     def labels(self) -> set[str]:
@@ -210,5 +210,5 @@ def git(repository: Repository, *arguments: str, **environ: str) -> str:
 
 
 def head(repository: Repository, branch: str) -> str:
-    """The commit at which a branch is."""
+    """Return the commit at which a branch is."""
     return git(repository, "rev-parse", f"refs/heads/{branch}")

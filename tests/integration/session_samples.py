@@ -55,7 +55,7 @@ class Workplace:
         self.sessions = SessionFactory(settings, sandboxes.make_sandbox(settings))
 
     def change(self, **files: tuple[bytes | None, bytes | None]) -> Change:
-        """A change of files by path (`__` for `/`, `_DOT_` for `.`), before and after."""
+        """Return a change of files by path (`__` for `/`, `_DOT_` for `.`), before and after."""
         changed = (
             ChangedFile(
                 path=key.replace("__", "/").replace("_DOT_", "."), before=before, after=after

@@ -65,23 +65,23 @@ class Talk:
         return self.hear(self.write(body, by, **more))
 
     def reactions(self) -> list[str]:
-        """On the newest comment of a person."""
+        """List the reactions to the newest comment of a person."""
         own = self.scene.own_comments()
         newest = [comment for comment in self.scene.issue.comments if comment not in own][-1]
         return [reaction.content for reaction in newest.reactions]
 
     def answered(self) -> str:
-        """Our newest comment, without its marker."""
+        """Return our newest comment, without its marker."""
         return self.scene.own_comments()[-1].body.partition("\n")[2]
 
     def begun(self) -> Run:
-        """A run of the issue that is with the engine."""
+        """Return a run of the issue that is with the engine."""
         run = self.store.add_run(self.scene.run, time.time())
         assert self.store.claim_run(time.time(), most=9) is not None
         return run
 
     def planned(self) -> Run:
-        """A run that waits with its plan."""
+        """Return a run that waits with its plan."""
         run = self.begun()
         self.ask(run, PLAN)
         return run

@@ -15,7 +15,7 @@ HEAD = "a" * 40
 
 
 def _opened(store):
-    """A run that has opened pull request 7."""
+    """Return a run that has opened pull request 7."""
     run = store.add_run(run_samples.run(1), NOW)
     assert store.claim_run(NOW, most=9).run.run_id == run.run_id
     end = _ended(run.run_id, commit=HEAD)

@@ -278,7 +278,7 @@ def test_the_notes_hold_no_credentials_and_do_not_grow_without_end(tmp_path):
 
 @pytest.fixture
 def set_proxy(monkeypatch) -> Callable[[str, str], None]:
-    """Sets a variable that names a proxy, on a machine that has no other."""
+    """Set a variable that names a proxy, on a machine that has no other."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)

@@ -66,7 +66,7 @@ class Talk:
         return self.pulls.reply_in_thread(self.scene.run, self.number, thread, words, key=key)
 
     def ours(self) -> list[str]:
-        """The bodies of all that we have said."""
+        """List the bodies of all our comments."""
         return [
             comment.body
             for thread in self.read().threads

@@ -109,7 +109,7 @@ def service(world, tmp_path_factory) -> Iterator[Service]:
 
 
 def settings_for(world: FaultyWorld, home: Path, tmp_path: Path) -> dict[str, str]:
-    """What an operator sets for an App."""
+    """Return what an operator sets for an App."""
     app = next(iter(world.apps.values()))
     files = {"app.pem": app.private_key, "webhook": secrets.token_hex(32)}
     for name, text in files.items():

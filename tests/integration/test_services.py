@@ -57,7 +57,7 @@ class Ground:
         return check_samples.measured(site, self.sandbox)
 
     def printed(self, files: Files, told: Mapping[str, object], program: str) -> str:
-        """What a program prints beside the servers, with the variables that a check has."""
+        """Return what a program prints beside the servers, with the variables that a check has."""
         site = self.site(files, told)
         services = site.environment.services
         order = sandbox_requests.make_request(

@@ -132,7 +132,7 @@ def run_suite(bare: Bare) -> tuple[Outcomes, float]:
 
 
 def in_sandbox(result: TestRun) -> Outcomes:
-    """Outcomes of the product's own run, by the names that bare runs have."""
+    """Return the outcomes of the product's own run, by the names that bare runs have."""
     outcomes: Outcomes = {}
     for item in result.items:
         name = item.item_id
@@ -146,7 +146,7 @@ def in_sandbox(result: TestRun) -> Outcomes:
 
 
 def dotted(item_id: str) -> str:
-    """`tests/test_a.py::B::c[1/2]` as `tests.test_a.B.c[1/2]`; unittest's ids stay as they are."""
+    """Return `tests/test_a.py::B::c[1/2]` as `tests.test_a.B.c[1/2]`; unittest's ids stay as they are."""
     address, bracket, parameters = item_id.partition("[")
     path, separator, rest = address.partition("::")
     if separator or path.endswith(".py"):
@@ -156,7 +156,7 @@ def dotted(item_id: str) -> str:
 
 
 def read_notes(place: Path) -> Outcomes:
-    """Outcomes by test; one that a later suite of the process has once more gets its number."""
+    """Read outcomes by test; one that a later suite of the process has once more gets its number."""
     lines = place.read_text().splitlines() if place.exists() else []
     first: dict[str, int] = {}
     outcomes: Outcomes = {}
@@ -188,13 +188,13 @@ def _outcome(case: ET.Element) -> str:
 
 
 def _plain(folder: Path) -> dict[str, str]:
-    """An environment without anything that a developer or an outer test run has set."""
+    """Return an environment without what a developer or an outer test run has set."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     return {**kept, "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _on_host(environment: Environment) -> str:
-    """The interpreter as this machine sees it."""
+    """Return the interpreter as this machine sees it."""
     for host, sandbox in environment.interpreter.mounts:
         if environment.interpreter.path.startswith(f"{sandbox}/"):
             return host + environment.interpreter.path.removeprefix(sandbox)
@@ -202,7 +202,7 @@ def _on_host(environment: Environment) -> str:
 
 
 def _missing_pytest(environment: Environment) -> tuple[str, ...]:
-    """The pytest that the sandbox falls back to, where the project declares none."""
+    """Return the pytest that the sandbox falls back to, where the project declares none."""
     there = {package.partition("==")[0] for package in environment.packages}
     if "pytest" in there:
         return ()

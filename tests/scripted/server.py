@@ -51,7 +51,7 @@ class Server:
         return request, self._script[request.number - 1]
 
     def environ(self, wire: str = "chat", name: str = "scripted") -> dict[str, str]:
-        """Variables with which every role of a run is this model."""
+        """Return variables with which every role of a run is this model."""
         return {
             "MERGEWRIGHT_MODEL": f"{NAMES[wire]}:{name}",
             "MERGEWRIGHT_MODEL_TOKENS": "5000000",

@@ -67,7 +67,7 @@ def _list_comments(call: Call) -> object:
 
 @operation("POST", f"{_ISSUE}/comments", 201)
 def _create_comment(call: Call) -> object:
-    """Comment; in a locked conversation only people with write access can."""
+    """Write a comment; in a locked conversation only people with write access can."""
     repository, issue = call.require_writing_issue()
     if issue.locked and (call.caller.is_installation or not call.has_role(repository, "write")):
         raise Refusal(403, "Unable to create comment because issue is locked.")
@@ -105,7 +105,7 @@ def _delete_comment(call: Call) -> object:
 
 
 def _react(call: Call, reactions: list[Reaction]) -> Reply:
-    """React; a second time changes nothing and is 200."""
+    """Add a reaction; a second time changes nothing and is 200."""
     content, user = call.body["content"], call.caller.user
     if content not in _REACTIONS:
         raise InvalidField("Reaction", "content", "invalid")
@@ -130,7 +130,7 @@ def _react_to_comment(call: Call) -> object:
 
 @operation("POST", f"{_REPOSITORY}/pulls/comments/{{comment_id}}/reactions", 201)
 def _react_to_review_comment(call: Call) -> object:
-    """React to a comment on a line; writing to issues is not enough for that."""
+    """Add a reaction to a comment on a line; writing to issues is not enough for that."""
     repository, number = (
         call.require_writing("pull_requests", role="read"),
         call.read_number("comment_id"),

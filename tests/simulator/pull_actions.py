@@ -69,7 +69,7 @@ def open_pull(
 
 
 def _point(pull: Pull) -> None:
-    """Keep refs/pull/N/head, by which anybody can fetch a pull request."""
+    """Update refs/pull/N/head, by which anybody can fetch a pull request."""
     git_dir, name = pull.issue.repository.git_dir, f"refs/pull/{pull.issue.number}/head"
     old = git_store.reference(git_dir, name)
     git_store.update_reference(git_dir, name, pull.head_sha, old or ZERO)
@@ -176,7 +176,7 @@ def find_line(pull: Pull, path: str, line: int) -> str | None:
 
 
 def _follow_line(pull: Pull, comment: ReviewComment) -> None:
-    """After a push: a comment on a line that is no longer shown is outdated (no line)."""
+    """Mark a comment as outdated (no line) after a push by which its line is no longer shown."""
     if comment.line is None:
         return
     hunk = find_line(pull, comment.path, comment.line)
