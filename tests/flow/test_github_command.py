@@ -60,7 +60,7 @@ def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(
 
 
 @pytest.mark.parametrize(
-    ("args", "settings", "code", "said"),
+    ("args", "settings", "code", "words"),
     [
         (("--repo", "{name}", "--issue", "77", "--json"), {}, 1, '"refused"'),
         (("--repo", "{name}", "--issue", "1"), {"without": "GITHUB_"}, 2, "GITHUB_APP_ID"),
