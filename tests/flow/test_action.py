@@ -119,9 +119,9 @@ def test_a_label_becomes_a_pull_request_of_the_job_with_its_log_and_summary(job,
         title="`$(touch pwned)`; touch pwned\n::set-output name=log::/etc ${{ github.token }}"
     )
     assert done.code == 0, done.printed
-    (pull,) = done.told.pulls()
+    (pull,) = done.story.pulls()
     assert pull.author.login == "github-actions[bot]"
-    assert done.outputs["pull-request"].endswith(f"/{done.told.name}/pull/{pull.number}")
+    assert done.outputs["pull-request"].endswith(f"/{done.story.name}/pull/{pull.number}")
     assert done.outputs["pull-request"] in done.summary
     assert signature.name_key(signature.load_key(Settings(home=stage.home))) in pull.body
     log = assert_signed(stage.home, Path(done.outputs["log"]).name)
@@ -137,7 +137,7 @@ def test_who_may_not_write_starts_nothing(job):
     done = job(by=REPORTER, title="x; touch pwned", body="::error::$(touch pwned) `touch pwned`\n")
     assert (done.code, done.outputs) == (0, {})
     assert "Nothing to do" in done.summary
-    assert done.told.branches() == []
+    assert done.story.branches() == []
     assert_no_command(done.printed)
 
 
