@@ -81,9 +81,13 @@ class Faults:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
 
-    def add(self, fault: Fault) -> None:
+    def fail(self, name: str, kind: Kind, method: str, path: str, **more: Any) -> Fault:
+        """Make requests fail; a path is below the API of this repository, or begins with a slash."""
+        whole = path if path.startswith("/") else f"/api/v3/repos/{name}/{path}"
+        fault = Fault(kind=kind, method=method, path=whole, **more)
         with self._lock:
             self._faults.append(fault)
+        return fault
 
     def remove(self) -> None:
         """Remove all."""

@@ -112,11 +112,10 @@ def follow_up(scene: Scene) -> None:
     """Answer a review, and look at the project's own checks."""
     (issue,) = scene.repository.pulls()
     head, ann = issue.pull.head_sha, scene.world.user("ann")
-    url = f"{scene.settings.github_url}/repos/{scene.name}/pulls/{issue.number}/reviews"
-    headers = {"Authorization": f"token {scene.world.token_for('ann')}", "User-Agent": "a browser"}
     line = {"path": "new.py", "line": 1, "body": "Why?"}
     sent = {"event": "REQUEST_CHANGES", "body": "Please change this.", "comments": [line]}
-    assert httpx.post(url, json=sent, headers=headers, timeout=30).status_code == 200
+    with scene.world.open_client(scene.repository, "ann") as client:
+        assert client.post(f"pulls/{issue.number}/reviews", json=sent).status_code == 200
     with scene.world.lock:
         workflow_runs.conclude_workflow(
             scene.repository, head, "CI", "failure", ann,
@@ -187,8 +186,7 @@ def look_back(scene: Scene) -> None:
 def act_as_people(scene: Scene) -> None:
     """Do what people do on the pages of issue and pull request."""
     (issue,) = scene.repository.pulls()
-    ann = {"Authorization": f"token {scene.world.token_for('ann')}"}
-    with httpx.Client(base_url=f"{scene.settings.github_url}/repos/{scene.name}/") as client:
+    with scene.world.open_client(scene.repository, "ann") as client:
         for method, path, sent in (
             ("POST", "issues", {"title": "Another"}),
             ("PATCH", "issues/1", {"state": "closed"}),
@@ -202,7 +200,7 @@ def act_as_people(scene: Scene) -> None:
             ("POST", "issues/1/comments", {"body": " "}),
             ("POST", "pulls", {"title": "Again", "head": "absent", "base": "main"}),
         ):
-            client.request(method, path, json=sent, headers=ann)
+            client.request(method, path, json=sent)
 
 
 @dataclass

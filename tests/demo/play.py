@@ -184,15 +184,9 @@ class Play:
         ).splitlines()
         line = next(at for at, text in enumerate(shown, 1) if recorded.REMARK_AT in text)
         remark = {"path": recorded.SERVICES, "line": line, "body": recorded.REMARK}
-        world = self.stage.world
-        with world.lock:
-            token = world.token_for(MAINTAINER)
-        httpx.post(
-            f"{self.stage.address}/api/v3/repos/{self.repository.full_name}"
-            f"/pulls/{pull.number}/reviews",
-            json={"event": "REQUEST_CHANGES", "body": "", "comments": [remark]},
-            headers={"Authorization": f"Bearer {token}"},
-        ).raise_for_status()
+        sent = {"event": "REQUEST_CHANGES", "body": "", "comments": [remark]}
+        with self.stage.world.open_client(self.repository, MAINTAINER) as client:
+            client.post(f"pulls/{pull.number}/reviews", json=sent).raise_for_status()
 
     def pull(self) -> Issue | None:
         pulls = [issue for issue in self.repository.issues.values() if issue.pull is not None]

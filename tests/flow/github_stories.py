@@ -128,15 +128,7 @@ class Story:
             return actions.comment(self.issue, world.user(by), body)
 
     def person(self, login: str = MAINTAINER) -> httpx.Client:
-        """Return a client with which a person uses the API, below the repository."""
-        world = self.stage.world
-        with world.lock:
-            token = world.token_for(login)
-        return httpx.Client(
-            base_url=f"{self.stage.address}/api/v3/repos/{self.name}",
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=10,
-        )
+        return self.stage.world.open_client(self.repository, login)
 
     def review(self, *remarks: tuple[str, int, str]) -> None:
         """Ask for changes of the one pull request."""
@@ -174,10 +166,7 @@ class Story:
 
     def fault(self, kind: Kind, method: str = "*", path: str = "*", **more: object) -> Fault:
         """Make requests fail; a path is below the repository's API, or begins with a slash."""
-        whole = path if path.startswith("/") else f"/api/v3/repos/{self.name}/{path}"
-        made = Fault(kind=kind, method=method, path=whole, **more)  # type: ignore[arg-type]
-        self.stage.world.faults.add(made)
-        return made
+        return self.stage.world.faults.fail(self.name, kind, method, path, **more)
 
     # --- what comes of it ----------------------------------------------------------------------
 

@@ -77,10 +77,7 @@ class Scene:
 
     def fault(self, kind: Kind, method: str, path: str, **more: object) -> Fault:
         """Make one request fail; the path is below that of the repository, or begins with /."""
-        whole = path if path.startswith("/") else f"/api/v3/repos/{self.name}/{path}"
-        made = Fault(kind=kind, method=method, path=whole, **more)  # type: ignore[arg-type]
-        self.world.faults.add(made)
-        return made
+        return self.world.faults.fail(self.name, kind, method, path, **more)
 
     def requests(self, method: str = "*", path: str = "*") -> list[Asked]:
         # A request is noted when it is over, which may be after its answer has arrived.

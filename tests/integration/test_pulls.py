@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-import httpx
 import pytest
 
 from agent.github.code_host import GithubCodeHost
@@ -34,9 +33,8 @@ class Talk:
 
     def person(self, method: str, path: str, who: str = "ann", **sent: Any) -> Any:
         """Send a request to GitHub's API as a person; the path is below that of the repository."""
-        url = f"{self.scene.settings.github_url}/repos/{self.scene.name}/{path}"
-        headers = {"Authorization": f"token {self.scene.world.token_for(who)}"}
-        answer = httpx.request(method, url, headers=headers, json=sent or None, timeout=10)
+        with self.scene.world.open_client(self.scene.repository, who) as client:
+            answer = client.request(method, path, json=sent or None)
         assert answer.status_code < 300, answer.text
         return answer.json()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import httpx
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -96,6 +97,14 @@ class World(State):
             made = Token(f"ghp_{secrets.token_hex(18)}", None, self.user(login))
             self.tokens[made.value] = made
             return made.value
+
+    def open_client(self, repository: Repository, login: str) -> httpx.Client:
+        """Return a client with which a person uses the API, below a repository."""
+        return httpx.Client(
+            base_url=repository.api_url,
+            headers={"Authorization": f"Bearer {self.token_for(login)}"},
+            timeout=30,
+        )
 
     # repositories
 
