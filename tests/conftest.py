@@ -2,8 +2,10 @@
 
 import os
 import signal
+import subprocess
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +25,13 @@ collect_ignore = ["demo/sample_project"]
 # tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Sandboxes of tests are bubblewrap's unless a test says otherwise, whatever engine there may be.
+# Sandboxes of tests are bubblewrap's unless a test says otherwise, also where there is an engine.
 _ENGINE = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 os.environ.setdefault("ENGINE_OF_TESTS", _ENGINE)
 os.environ["DOCKER_HOST"] = "unix:///no/engine/for/tests"
 
 # A git hook or bisect would have the git of tests act on the repository it runs for.
-for _name in [one for one in os.environ if one.startswith("GIT_")]:
+for _name in [variable for variable in os.environ if variable.startswith("GIT_")]:
     del os.environ[_name]
 
 
@@ -48,9 +50,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """Give a data folder that the sandboxes' own user can reach, unlike pytest's tmp_path."""
+    """Return a data folder that the sandboxes' own user can reach, unlike pytest's tmp_path."""
     with data_folder() as folder:
         yield folder
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Callable[[int], Path]]:
+    """Make file systems of so many megabytes, in memory; they go with the test."""
+    with ExitStack() as stack:
+
+        def make(megabytes: int) -> Path:
+            folder = stack.enter_context(data_folder())
+            options = f"size={megabytes}m,mode=0711"
+            mount = ("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder))
+            subprocess.run(mount, check=True)
+            stack.callback(subprocess.run, ["umount", "--lazy", str(folder)], check=True)
+            return folder
+
+        yield make
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +79,7 @@ def postgresql() -> Iterator[Server]:
 
 @pytest.fixture(params=["sqlite", deep("postgresql")])
 def database_url(request: pytest.FixtureRequest) -> str | None:
-    """Give the address of an empty database; None: SQLite in the data folder."""
+    """Return the address of an empty database; None: SQLite in the data folder."""
     if request.param == "sqlite":
         return None
     server: Server = request.getfixturevalue("postgresql")
@@ -120,13 +138,13 @@ def _file_number(item: pytest.Item) -> int:
 
 
 def _rank(nodeid: str) -> int:
-    found = (n for n, folder in enumerate(_LONGEST_FIRST) if nodeid.startswith(folder))
-    return next(found, len(_LONGEST_FIRST))
+    places = (n for n, folder in enumerate(_LONGEST_FIRST) if nodeid.startswith(folder))
+    return next(places, len(_LONGEST_FIRST))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Hand out whole files, so that what a module's tests share is made once."""
+    """Return a schedule of whole files, so that what a module's tests share is made once."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):

@@ -47,7 +47,7 @@ class FakeCodeHost(CodeHost):
     def __init__(
         self, ticket: Ticket, *, remote: Remote | None = None, notes: tuple[str, ...] = ()
     ) -> None:
-        """Take what is answered; `notes` are what could not be had of a pull request."""
+        """Answer with this ticket; `notes` are what could not be done for a pull request."""
         self._ticket = ticket
         self._remote = remote
         self._notes = notes
@@ -125,7 +125,7 @@ class FakeModel:
         worst: WorstCase | None = None,
         missing: str = "",
     ) -> None:
-        """Take what is answered; `missing` keeps it from being asked."""
+        """Answer with these; `missing` keeps it from being asked."""
         self._answer = answer
         self._roles = roles
         self._name = name
@@ -214,7 +214,7 @@ class FakeSessions:
     """Opens sessions on temporary folders of this machine: nothing in them is contained."""
 
     def __init__(self, files: Mapping[str, bytes], ignored: tuple[str, ...] = ()) -> None:
-        """Take what the base commit has, and patterns of new files that it ignores."""
+        """Make sessions on these files of the base commit, and patterns of new files that it ignores."""
         self._files = dict(files)
         self._ignored = ignored
         self.opened: list[FakeSession] = []
@@ -337,8 +337,8 @@ class FakeKeeper(Memory):
 
 def make_stored_run(run: Run, **facts: Any) -> RunRow:
     """Make the row of a run that a command carries."""
-    given = {
+    row = {
         "state": RunState.TRIAGING, "active": True, "not_before": 0.0, "queued_at": 0.0,
         "started_at": 0.0, "ended_at": None, "outcome": None, "worker": "command 1 here", **facts,
     }  # fmt: skip
-    return RunRow(run_id=run.run_id, run=run, **given)
+    return RunRow(run_id=run.run_id, run=run, **row)

@@ -54,7 +54,7 @@ class Fault:
     hits: int = 0
 
     def answer(self) -> tuple[int, dict[str, str], bytes]:
-        """Give status, headers and body in place of the true answer."""
+        """Return status, headers and body in place of the true answer."""
         status = self.status or (403 if self.kind == "limit" else 500)
         headers, body = dict(self.headers), self.body
         if self.kind == "limit" and self.hourly:
@@ -81,17 +81,21 @@ class Faults:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
 
-    def add(self, fault: Fault) -> None:
+    def fail(self, name: str, kind: Kind, method: str, path: str, **more: Any) -> Fault:
+        """Make requests fail; a path is below the API of this repository, or begins with a slash."""
+        whole = path if path.startswith("/") else f"/api/v3/repos/{name}/{path}"
+        fault = Fault(kind=kind, method=method, path=whole, **more)
         with self._lock:
             self._faults.append(fault)
+        return fault
 
     def remove(self) -> None:
-        """Take all away."""
+        """Remove all."""
         with self._lock:
             self._faults = []
 
     def strike(self, request: Request) -> Fault | None:
-        """Give the fault that hits a request, and count it."""
+        """Return the fault that hits a request, and count it."""
         sent = f"{request.path}?{request.query}\n{request.body.decode(errors='replace')}"
         with self._lock:
             for fault in self._faults:
@@ -109,32 +113,18 @@ class Faults:
 # --- deliveries -------------------------------------------------------------------------------
 
 
-@dataclass
-class HookFault:
-    """What goes wrong with the next delivery of an event."""
-
-    kind: Literal["lose", "duplicate"]
-    event: str = "*"
-    """Shell pattern over EVENT or EVENT.ACTION."""
-
-
 class FaultyHooks(Hooks):
     def __init__(self, next_id: Callable[[], int], now: Callable[[], float]) -> None:
         super().__init__(next_id, now)
-        self.faults: list[HookFault] = []
+        self.lost: set[str] = set()
+        """EVENT.ACTION of which the next delivery gets lost."""
 
     def send(self, client: httpx.Client, delivery: Delivery) -> None:
-        names = (delivery.event, f"{delivery.event}.{delivery.action}")
-        struck = (
-            fault for fault in self.faults if any(fnmatchcase(name, fault.event) for name in names)
-        )
-        fault = None if delivery.redelivery else next(struck, None)
-        if fault:
-            self.faults.remove(fault)
-        if fault and fault.kind == "lose":
+        name = f"{delivery.event}.{delivery.action}"
+        if name in self.lost and not delivery.redelivery:
+            self.lost.remove(name)
             delivery.state, delivery.delivered = "lost", time.time()
-            return
-        for _ in range(2 if fault else 1):
+        else:
             super().send(client, delivery)
 
 
@@ -167,19 +157,19 @@ class RequestLog:
             self._number += 1
             return self._number
 
-    def add(self, asked: Asked) -> None:
+    def add(self, request: Asked) -> None:
         with self._lock:
-            self._asked.append(asked)
+            self._asked.append(request)
 
     def find(self, path: str = "*", since: int = 0, method: str = "*") -> list[Asked]:
-        """Give requests whose path meets a shell pattern and whose number is higher."""
+        """Return requests whose path meets a shell pattern and whose number is higher."""
         with self._lock:
             return [
-                one
-                for one in self._asked
-                if one.number > since
-                and fnmatchcase(one.path, path)
-                and method in ("*", one.method)
+                request
+                for request in self._asked
+                if request.number > since
+                and fnmatchcase(request.path, path)
+                and method in ("*", request.method)
             ]
 
 

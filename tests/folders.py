@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 #: Of the process environment: where all processes of one test run keep what they have built.
@@ -34,11 +34,11 @@ def kept_environments() -> Path:
     os.umask(0o022)
     folder.mkdir(parents=True, exist_ok=True)
     os.utime(folder)
-    used = sorted(folder.parent.iterdir(), key=lambda other: other.stat().st_mtime)
-    for other in used[:-_KEPT]:
+    used = sorted(folder.parent.iterdir(), key=lambda version: version.stat().st_mtime)
+    for old in used[:-_KEPT]:
         # Other test runs may be at work in it.
-        if time.time() - other.stat().st_mtime > _IN_USE_SECONDS:
-            shutil.rmtree(other, ignore_errors=True)
+        if time.time() - old.stat().st_mtime > _IN_USE_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
     return folder
 
 
@@ -66,18 +66,18 @@ def data_folder_with_tools(name: str) -> Iterator[Path]:
     """Make one with what tests have built, but for set-ups: these are kept by their repository."""
     kept = Path(os.environ[BUILT])
     # On the disk of what is shared, to which a new tool is moved.
-    own = Path(tempfile.mkdtemp(dir=kept))
-    own.chmod(0o755)
+    environments = Path(tempfile.mkdtemp(dir=kept))
+    environments.chmod(0o755)
     for part in ("gates", "tools", "interpreters", "downloads", "locks"):
         (kept / part).mkdir(exist_ok=True)
-        (own / part).symlink_to(kept / part)
+        (environments / part).symlink_to(kept / part)
     try:
         with data_folder(name) as folder:
-            (folder / "environments").symlink_to(own)
+            (folder / "environments").symlink_to(environments)
             yield folder
     finally:
         # Environments have thousands of files, for whose removal no test waits.
-        subprocess.run(["setsid", "--fork", "rm", "-rf", own], check=True)
+        subprocess.run(["setsid", "--fork", "rm", "-rf", environments], check=True)
 
 
 def lay_files(folder: Path, files: Mapping[str, str | bytes]) -> Path:
@@ -87,3 +87,12 @@ def lay_files(folder: Path, files: Mapping[str, str | bytes]) -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content.encode() if isinstance(content, str) else content)
     return folder
+
+
+def fill(disk: Path) -> Path:
+    """Fill a small disk to its last byte; return the file that frees it when it is removed."""
+    place = disk / "filling"
+    with place.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 65_536)
+    return place

@@ -16,7 +16,7 @@ def make_outcome(run_id: str, state, reason, sentence: str, **facts: object) -> 
 
 def change_outcome(outcome: Outcome, **facts: object) -> Outcome:
     for name, part in _PARTS.items():
-        own = {key: facts.pop(key) for key in part.model_fields if key in facts}
-        outcome = replace(outcome, **{name: replace(getattr(outcome, name), **own)})
+        fields = {key: facts.pop(key) for key in part.model_fields if key in facts}
+        outcome = replace(outcome, **{name: replace(getattr(outcome, name), **fields)})
     assert not facts.keys() - Outcome.model_fields.keys(), facts
     return replace(outcome, **facts)

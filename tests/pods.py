@@ -30,36 +30,36 @@ _PAUSE = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nwhile Tr
 @cache
 def read_objects() -> list[dict[str, Any]]:
     """Read all objects that stand in the files, in order."""
-    found = []
+    objects = []
     for path in sorted(KUBERNETES.glob("*.yaml")):
-        found += YAML(typ="safe").load_all(path.read_text())
-    return found
+        objects += YAML(typ="safe").load_all(path.read_text())
+    return objects
 
 
 def read_pod(name: str) -> dict[str, Any]:
     """Return what the pods of a Deployment, a DaemonSet or a Job are made with."""
-    (found,) = [
-        one["spec"]["template"]["spec"]
-        for one in read_objects()
-        if "template" in one.get("spec", {}) and one["metadata"]["name"] == name
+    (spec,) = [
+        described["spec"]["template"]["spec"]
+        for described in read_objects()
+        if "template" in described.get("spec", {}) and described["metadata"]["name"] == name
     ]
-    return deepcopy(found)
+    return deepcopy(spec)
 
 
 class Pod:
     """A pod on this machine; its containers share volumes, users and processes."""
 
     def __init__(
-        self, folder: Path, spec: Mapping[str, Any], given: Mapping[str, Mapping[str, str]]
+        self, folder: Path, spec: Mapping[str, Any], configured: Mapping[str, Mapping[str, str]]
     ) -> None:
-        """Lay its volumes out.
+        """Make its volumes.
 
         Args:
             folder: Empty, and reachable by every user.
             spec: Of the pod.
             given: The files of Secrets, and the variables or files of ConfigMaps, by their names.
         """
-        self._folder, self._spec, self._given = folder, spec, given
+        self._folder, self._spec, self._given = folder, spec, configured
         self._has_users = spec.get("hostUsers") is False
         for volume in spec["volumes"]:
             self._make_volume(volume)
@@ -72,9 +72,9 @@ class Pod:
             more: Variables beside those of the pod.
         """
         (container,) = [
-            one
-            for one in (*self._spec.get("initContainers", ()), *self._spec["containers"])
-            if one["name"] == name
+            container
+            for container in (*self._spec.get("initContainers", ()), *self._spec["containers"])
+            if container["name"] == name
         ]
         with ExitStack() as stack:
             pause = None
@@ -147,18 +147,21 @@ class Pod:
     def _find_pid(self, name: str, started: subprocess.Popen[str]) -> int:
         state = ("runc", "--root", str(self._folder / "runc"), "state", name)
         while started.poll() is None:
-            said = subprocess.run(state, check=False, capture_output=True, text=True)
-            if said.returncode == 0 and (found := json.loads(said.stdout))["status"] == "running":
-                return int(found["pid"])
+            done = subprocess.run(state, check=False, capture_output=True, text=True)
+            if (
+                done.returncode == 0
+                and (state_read := json.loads(done.stdout))["status"] == "running"
+            ):
+                return int(state_read["pid"])
         assert started.stdout is not None
         raise AssertionError(started.stdout.read())
 
     def _make_config(
         self, container: Mapping[str, Any], more: Mapping[str, str], pause: int | None
     ) -> dict[str, Any]:
-        pod, own = self._spec["securityContext"], container["securityContext"]
-        assert own["capabilities"]["drop"] == ["ALL"]
-        rights = [f"CAP_{name}" for name in own["capabilities"].get("add", ())]
+        pod, of_container = self._spec["securityContext"], container["securityContext"]
+        assert of_container["capabilities"]["drop"] == ["ALL"]
+        rights = [f"CAP_{name}" for name in of_container["capabilities"].get("add", ())]
         user = {"uid": pod["runAsUser"], "gid": pod.get("runAsGroup", 0)}
         if (group := pod.get("fsGroup")) is not None:
             user["additionalGids"] = [group]
@@ -173,14 +176,14 @@ class Pod:
             for namespace in namespaces:
                 if namespace["type"] in ("user", "pid"):
                     namespace["path"] = f"/proc/{pause}/ns/{namespace['type']}"
-        if own.get("procMount") != "Unmasked":
+        if of_container.get("procMount") != "Unmasked":
             covered = ("maskedPaths", "readonlyPaths")
             linux |= {name: _read_usual()["linux"][name] for name in covered}
         if pod["seccompProfile"]["type"] == "Localhost":
             linux["seccomp"] = json.loads((KUBERNETES / "seccomp.json").read_text())
         return {
             "ociVersion": "1.0.2",
-            "root": {"path": "rootfs", "readonly": own["readOnlyRootFilesystem"]},
+            "root": {"path": "rootfs", "readonly": of_container["readOnlyRootFilesystem"]},
             "linux": linux,
             "mounts": [*_read_usual()["mounts"], *self._list_mounts(container)],
             "process": {
@@ -188,7 +191,7 @@ class Pod:
                 "cwd": "/",
                 "env": [f"{name}={value}" for name, value in self._make_environ(container, more)],
                 "user": user,
-                "noNewPrivileges": not own["allowPrivilegeEscalation"],
+                "noNewPrivileges": not of_container["allowPrivilegeEscalation"],
                 "capabilities": dict.fromkeys(("bounding",), rights)
                 | dict.fromkeys(("effective", "permitted"), kept),
             },
@@ -204,12 +207,12 @@ class Pod:
         yield from {"LANG": "C.UTF-8", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}.items()
         for source in container.get("envFrom", ()):
             yield from self._given.get(source["configMapRef"]["name"], {}).items()
-        yield from ((one["name"], one["value"]) for one in container.get("env", ()))
+        yield from ((variable["name"], variable["value"]) for variable in container.get("env", ()))
         yield from more.items()
 
     def _list_mounts(self, container: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         mounts = container.get("volumeMounts", ())
-        for mount in sorted(mounts, key=lambda one: len(Path(one["mountPath"]).parts)):
+        for mount in sorted(mounts, key=lambda mounted: len(Path(mounted["mountPath"]).parts)):
             source = self._folder / "volumes" / mount["name"] / mount.get("subPath", "")
             how = ["rbind", "nosuid", "nodev", *(["ro"] if mount.get("readOnly") else [])]
             yield _bind(str(source), mount["mountPath"], how)

@@ -68,8 +68,8 @@ class Server:
     ) -> list[tuple[object, ...]]:
         where = f"postgresql://{_USER}@127.0.0.1:{self.port}/{database}"
         with psycopg.connect(where, autocommit=True) as connection:
-            found = connection.execute(query.encode(), values or None)
-            return found.fetchall() if found.description else []
+            rows = connection.execute(query.encode(), values or None)
+            return rows.fetchall() if rows.description else []
 
     def create_database(self) -> str:
         """Make an empty database; return its address for our settings."""

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 ROOT = Path(__file__).parents[1]
+T = TypeVar("T")
 
 
 def run_agent(
@@ -32,7 +33,7 @@ def run_agent(
 
 
 def of_home(home: Path, **more: str) -> dict[str, str]:
-    """The variables of the tests, for another data folder."""
+    """Return the variables of the tests, for another data folder."""
     return {**os.environ, "MERGEWRIGHT_HOME": str(home), **more}
 
 
@@ -86,23 +87,33 @@ def is_alive(pid: int) -> bool:
 
 def find_processes(folder: Path) -> list[int]:
     """Find the processes of which a word or a variable names this folder."""
-    found = []
+    pids = []
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            told = (path / "environ").read_bytes() + (path / "cmdline").read_bytes()
-            if str(folder).encode() in told and int(path.name) != os.getpid():
-                found.append(int(path.name))
-    return [pid for pid in found if is_alive(pid)]
+            text = (path / "environ").read_bytes() + (path / "cmdline").read_bytes()
+            if str(folder).encode() in text and int(path.name) != os.getpid():
+                pids.append(int(path.name))
+    return [pid for pid in pids if is_alive(pid)]
 
 
 def wait_until(
-    true: Callable[[], object], seconds: float = 30, tell: Callable[[], object] = str
-) -> None:
-    """Wait until it is so; where it does not come to that, tell what there is instead."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"it did not come to that within {seconds} s: {tell()}"
-        time.sleep(0.05)
+    find: Callable[[], T | None],
+    seconds: float = 30,
+    purpose: str = "it",
+    show: Callable[[], object] = str,
+) -> T:
+    """Return what `find` returns as soon as that is true.
+
+    Raises:
+        AssertionError: It is not within these seconds; says what `show` returns.
+    """
+    end, pause = time.monotonic() + seconds, 0.05
+    while not (hit := find()):
+        assert time.monotonic() < end, f"{purpose} did not come within {seconds} s: {show()}"
+        # To look too often takes time from the processes that are waited for.
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.2)
+    return hit
 
 
 class Silent(BaseHTTPRequestHandler):

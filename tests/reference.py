@@ -79,7 +79,7 @@ def _describe_type(form: Any) -> str:
     if origin is Annotated:
         return _describe_type(inner[0])
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(_describe_type(one) for one in inner if one is not type(None))
+        return " or ".join(_describe_type(option) for option in inner if option is not type(None))
     if origin is Literal:
         return ", ".join(map(str, inner))
     if origin is tuple:
@@ -144,9 +144,9 @@ def _list_outcome() -> Iterator[str]:
         yield from _list_fields(prefix, part)
 
 
-def _list_fields(*given: Any) -> Iterator[str]:
+def _list_fields(*kinds: Any) -> Iterator[str]:
     """Yield the rows of the fields of records that `--json` prints, each below its prefix."""
-    for prefix, kind in zip(given[::2], given[1::2], strict=True):
+    for prefix, kind in zip(kinds[::2], kinds[1::2], strict=True):
         texts = read_docstrings(kind)
         for name, field in kind.model_fields.items():
             if name not in _OF_SERVICE and f"{prefix}{name}" not in _LISTED_APART:
@@ -167,9 +167,9 @@ def _describe_json(form: Any) -> str:
 
 def read_docstrings(kind: type) -> dict[str, str]:
     """Read what stands below each member of a class, in one line."""
-    [found] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    [definition] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     texts = {}
-    for member, after in pairwise(found.body if isinstance(found, ast.ClassDef) else []):
+    for member, after in pairwise(definition.body if isinstance(definition, ast.ClassDef) else []):
         match member, after:
             case (
                 ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)),

@@ -32,8 +32,8 @@ def make_prepared(
     **detected: object,
 ) -> Prepared:
     """Prepare a base of which this alone is detected."""
-    told = RepoConfig.model_validate(config or {}, strict=False)
-    contract = Contract(config=told, project=make_project(**detected), source=None)
+    repo_config = RepoConfig.model_validate(config or {}, strict=False)
+    contract = Contract(config=repo_config, project=make_project(**detected), source=None)
     return Prepared(run=run, checkout=checkout, contract=contract, environment=environment)
 
 

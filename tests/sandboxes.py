@@ -38,25 +38,25 @@ BACKENDS: list[Any] = [
 ]
 
 
-def settings_for(backend: str, home: Path, **given: Any) -> Settings:
+def settings_for(backend: str, home: Path, **more: Any) -> Settings:
     if backend == "docker":
-        return Settings(home=home, sandbox="docker", docker_host=ENGINE, **given)
-    return Settings(home=home, sandbox="bubblewrap", **given)
+        return Settings(home=home, sandbox="docker", docker_host=ENGINE, **more)
+    return Settings(home=home, sandbox="bubblewrap", **more)
 
 
 def has_group(backend: str) -> bool:
-    """Whether sandboxes of a kind have a control group; else each process has a bound of its own."""
+    """Return whether sandboxes of a kind have a control group; else a process has its own bound."""
     return backend == "docker" or os.geteuid() == 0
 
 
-def open_sandbox(backend: str, home: Path, **given: Any) -> BubblewrapSandbox | DockerSandbox:
-    settings = settings_for(backend, home, **given)
+def open_sandbox(backend: str, home: Path, **more: Any) -> BubblewrapSandbox | DockerSandbox:
+    settings = settings_for(backend, home, **more)
     return DockerSandbox(settings) if backend == "docker" else BubblewrapSandbox(settings)
 
 
 def code(text: str, **more: Any) -> SandboxRequest:
-    given: dict[str, Any] = {"limits": SMALL} | more
-    return SandboxRequest(argv=(*PYTHON, textwrap.dedent(text)), **given)
+    facts: dict[str, Any] = {"limits": SMALL} | more
+    return SandboxRequest(argv=(*PYTHON, textwrap.dedent(text)), **facts)
 
 
 def shell(script: str, **limits: object) -> SandboxRequest:
@@ -69,15 +69,15 @@ def waiting(seconds: int, marker: str) -> SandboxRequest:
 
 
 def alive(marker: str) -> list[int]:
-    """Host processes with this word in their command line, zombies aside."""
-    found = []
+    """List host processes with this word in their command line, zombies aside."""
+    pids = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if marker.encode() in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
+                pids.append(int(folder.name))
         except OSError:
             continue
-    return found
+    return pids
 
 
 def wait_for(marker: str, count: int = 1) -> None:
@@ -85,11 +85,11 @@ def wait_for(marker: str, count: int = 1) -> None:
 
 
 def wait_until_gone(marker: str) -> None:
-    wait_until(lambda: not alive(marker), tell=lambda: alive(marker))
+    wait_until(lambda: not alive(marker), show=lambda: alive(marker))
 
 
 def left_of(backend: str, home: Path) -> set[str]:
-    """What is there on this machine of sandboxes of a data folder: control groups or containers."""
+    """List what this machine has of sandboxes of a data folder: control groups or containers."""
     from agent.sandbox import cgroup, container_arguments, docker_engine, slots
 
     if backend != "docker":

@@ -9,7 +9,7 @@ from agent.telemetry.signature import SignedLog
 
 
 def assert_signed(home: Path, run_id: str) -> SignedLog:
-    """Export the log of a run and verify it with the key of its data folder."""
+    """Check that the exported log of a run verifies with the key of its data folder."""
     exported = io.BytesIO()
     signature.export_run(home / "runs" / run_id, exported)
     key = signature.load_key(Settings(home=home))

@@ -1,7 +1,7 @@
 """Ways out of a sandbox that go by the kernel; run inside, and bare as the control.
 
 Standard library only. Each attempt is harmless where it works: it opens what it could write to,
-mounts in whatever mount namespace it is in, traces its own child. What worked is printed. Calls
+mounts in its own mount namespace, traces its own child. What worked is printed. Calls
 that the filter refuses by number are in `test_sandbox.py`.
 """
 
@@ -79,14 +79,14 @@ def cloned_namespace():
 
 def set_user_id():
     """Become root by a file that says so."""
-    with open("/usr/bin/id", "rb") as file, open("/tmp/own-id", "wb") as own:
-        own.write(file.read())
+    with open("/usr/bin/id", "rb") as file, open("/tmp/own-id", "wb") as copy:
+        copy.write(file.read())
     os.chmod("/tmp/own-id", 0o6755)
     try:
-        said = subprocess.run(["/tmp/own-id", "-u"], stdout=subprocess.PIPE, check=True).stdout
+        output = subprocess.run(["/tmp/own-id", "-u"], stdout=subprocess.PIPE, check=True).stdout
     finally:
         os.unlink("/tmp/own-id")
-    must(said.strip() == b"0")
+    must(output.strip() == b"0")
 
 
 def has_status(wanted):
@@ -117,7 +117,7 @@ def left_open():
 
 
 def write_to_the_root():
-    """Leave a file in what every sandbox is made of."""
+    """Write a file to what every sandbox is made of."""
     for folder in ("/", "/usr", "/usr/bin", "/etc", "/lib"):
         with contextlib.suppress(OSError):
             path = os.path.join(folder, f".mergewright-attack-{os.getpid()}")
@@ -159,7 +159,7 @@ def main():
     for name, work in ATTEMPTS.items():
         try:
             work()
-        except Exception as problem:  # whatever refuses it is a wall
+        except Exception as problem:  # any refusal is a wall
             print(f"{name}: {problem}", file=sys.stderr)
         else:
             done.append(name)

@@ -38,24 +38,24 @@ class Ground:
 
     def payload(self, label: str) -> str:
         head, sep, body = PAYLOAD.partition("from __future__ import annotations\n")
-        told = f"\nLABEL, AIM = {label!r}, {self.aim!r}\n"
-        return f"{head}{sep}{told}{body}"
+        header = f"\nLABEL, AIM = {label!r}, {self.aim!r}\n"
+        return f"{head}{sep}{header}{body}"
 
     def watched(self) -> tuple[Path, ...]:
         return (self.operator.home, self.folder / "neighbour", self.folder / "mirror")
 
     def leaks(self, *texts: str | bytes) -> set[str]:
         """Name the slots whose secret stands in one of the texts, or was heard."""
-        found = planted.leaked(self.operator.secrets.values(), self.canary.words())
+        leaked = planted.leaked(self.operator.secrets.values(), self.canary.words())
         for text in texts:
             raw = text.encode(errors="replace") if isinstance(text, str) else text
-            found |= planted.leaked(self.operator.secrets.values(), raw)
-        return {slot for slot, secret in self.operator.secrets.items() if secret in found}
+            leaked |= planted.leaked(self.operator.secrets.values(), raw)
+        return {slot for slot, secret in self.operator.secrets.items() if secret in leaked}
 
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Ground]:
-    """Furnish a machine: operator, mirror, a neighbour's environment, listeners."""
+    """Prepare a machine: operator, mirror, a neighbour's environment, listeners."""
     folder.mkdir()
     folder.chmod(0o755)
     with listeners.listening(folder / "canary") as canary:
@@ -105,8 +105,8 @@ class Witness:
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
-        asked = replace(order, collect=(*order.collect, EVIDENCE))
-        result = self._sandbox.run(asked, cancelled, hear)
+        request = replace(order, collect=(*order.collect, EVIDENCE))
+        result = self._sandbox.run(request, cancelled, hear)
         ours = {path for path in result.files if path.startswith("/tmp/attacked/")}
         with self._lock:
             self.orders.append(order)
@@ -125,15 +125,19 @@ class Witness:
         ]
 
     def labels(self) -> set[str]:
-        return {found["label"] for found in self.evidence}
+        return {record["label"] for record in self.evidence}
 
     def achieved(self) -> set[str]:
-        loot = {f"{found['label']} found {one}" for found in self.evidence for one in found["loot"]}
-        done = {f"{found['label']}: {one}" for found in self.evidence for one in found["done"]}
+        loot = {
+            f"{record['label']} found {secret}"
+            for record in self.evidence
+            for secret in record["loot"]
+        }
+        done = {f"{record['label']}: {deed}" for record in self.evidence for deed in record["done"]}
         return loot | done
 
 
-def bare(ground: Ground, *, seconds: float = 60.0) -> dict[str, Any]:
+def bare(ground: Ground) -> dict[str, Any]:
     """Run the payload as the operator would by accident: on the host, with all there is.
 
     What it plants and spoils below the ground's folder stays; it only opens what is the system's.
@@ -155,9 +159,9 @@ def bare(ground: Ground, *, seconds: float = 60.0) -> dict[str, Any]:
         env={"PATH": os.environ["PATH"], **ground.operator.environ},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    printed, _ = process.communicate(timeout=seconds)
+    printed, _ = process.communicate(timeout=60)
     evidence = Path(f"/tmp/attacked/control-{process.pid}.json")
-    found: dict[str, Any] = json.loads(evidence.read_text())
+    record: dict[str, Any] = json.loads(evidence.read_text())
     evidence.unlink()
     assert "attacked by control" in printed
-    return found
+    return record

@@ -78,7 +78,7 @@ def backend(
 
 
 def startup_files(ground: Ground) -> dict[str, str]:
-    """Files of a package that run when an interpreter starts, or as soon as pytest does."""
+    """Return files of a package that run when an interpreter starts, or as soon as pytest does."""
     return {
         "evil.pth": "import evil_start\n",
         "evil_start.py": ground.payload("pth"),
@@ -90,9 +90,9 @@ def startup_files(ground: Ground) -> dict[str, str]:
 
 def repository(ground: Ground, packages: Iterable[str]) -> dict[str, str]:
     """Compose a Django project whose every file attacks, and which declares some of `PACKAGES`."""
-    own = "".join(f"-e ./{name}\n" for name in packages)
+    editables = "".join(f"-e ./{name}\n" for name in packages)
     return {
-        "requirements.txt": f"{own}django>=5.2,<5.3\n",
+        "requirements.txt": f"{editables}django>=5.2,<5.3\n",
         "evil/pyproject.toml": PYPROJECT.format(requires=[])
         + '[project]\nname = "evil"\nversion = "1.0"\n',
         "evil/backend.py": backend(ground, "evil", startup_files(ground), attacks=False),

@@ -21,10 +21,10 @@ ELSEWHERE = (
 
 def everywhere(paths: Sequence[str]) -> list[Order]:
     """Try to write each path."""
-    found: list[Order] = []
+    orders: list[Order] = []
     for path in paths:
-        found += [write(path, "pwned = 1\n"), edit(path, "e", "pwned")]
-    return found
+        orders += [write(path, "pwned = 1\n"), edit(path, "e", "pwned")]
+    return orders
 
 
 HALF = "\ud800"

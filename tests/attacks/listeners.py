@@ -1,6 +1,6 @@
-"""The canary: somebody on this machine who listens on every way that could lead out of a sandbox.
+"""The canary: a server on this machine that listens on every way that could lead out of a sandbox.
 
-Whoever is heard here has got out. All of it is on loopback or below a temporary folder.
+A sandbox that is heard here has got out. All of it is on loopback or below a temporary folder.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Canary:
     def hear(self, way: str, opened: socket.socket) -> None:
         if opened.type == socket.SOCK_STREAM:
             with opened.accept()[0] as connection:
-                # That somebody got here counts, whatever is said.
+                # A connection counts, with any content.
                 connection.settimeout(2)
                 words = connection.recv(65536)
                 if words.startswith(b"POST") and b"\r\n\r\n" in words and not words[-1:].isalnum():
@@ -105,9 +105,9 @@ def _open_sockets(canary: Canary) -> Iterator[tuple[str, socket.socket]]:
         opened = _bind(family, kind, ("127.0.0.1" if family == _INET else "::1", 0))
         canary.ports[way] = opened.getsockname()[1]
         yield way, opened
-    told = canary.aim()
+    aim = canary.aim()
     for way, kind in (("unix", socket.SOCK_STREAM), ("unix datagram", socket.SOCK_DGRAM)):
-        path = str(told[way.replace(" ", "_")])
+        path = str(aim[way.replace(" ", "_")])
         yield way, _bind(socket.AF_UNIX, kind, path)
         # Only the wall is to keep the sandbox's user away, not the file's mode.
         Path(path).chmod(0o777)

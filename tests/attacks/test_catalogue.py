@@ -26,5 +26,5 @@ def find_cases(file: Path) -> set[str]:
 
 
 def test_every_case_has_a_test_in_the_default_suite() -> None:
-    found = set().union(*map(find_cases, TESTS.rglob("test_*.py")))
-    assert found == CASES
+    tested = set().union(*map(find_cases, TESTS.rglob("test_*.py")))
+    assert tested == CASES

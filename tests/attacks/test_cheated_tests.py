@@ -127,11 +127,11 @@ def _weighed(stage: Stage, after: dict[str, Any]) -> Verdict:
     before = baseline.measure_base(prepared, services)
     judged = checks.check_cleared(cleared, PLAN, before, prepared, services)
     verdict = decide.decide_verdict(judged, cleared, prepared.contract)
-    told = (
+    of_checks = (
         *cleared.findings,
         *(finding for check in judged.compared for finding in check.findings),
     )
-    return replace(verdict, findings=(*verdict.findings, *told))
+    return replace(verdict, findings=(*verdict.findings, *of_checks))
 
 
 def _end(verdict: Verdict) -> str:
@@ -146,9 +146,9 @@ def test_RX5_MO6_tests_that_are_cheated_are_never_ready(weigh: Weigh, name: str)
     except PolicyRefused:
         assert end == "withheld"
         return
-    said = " ".join((verdict.sentence, *(finding.rule for finding in verdict.findings)))
-    assert _end(verdict) == end, said
-    assert named in said
+    words = " ".join((verdict.sentence, *(finding.rule for finding in verdict.findings)))
+    assert _end(verdict) == end, words
+    assert named in words
 
 
 @pytest.mark.parametrize("name", [deep(name) for name in HONEST])

@@ -78,7 +78,7 @@ class Measured:
     results: tuple[CheckRun, ...]
 
     def verdicts(self) -> list[tuple[str, Status, list[tuple[str, str]]]]:
-        """What is compared between two measurements."""
+        """Return what is compared between two measurements."""
         return [
             (run.name, run.status, sorted((item.item_id, item.outcome) for item in run.items))
             for run in self.results
@@ -131,8 +131,8 @@ class Scene:
         self.spoiled[f"checks of {tree.name}"] = differences(
             phase, planted.state(self.settings.home / "environments"), new=True
         )
-        found = planted.state(Path(environment.path))
-        packages = {path.removeprefix(environment.path): facts for path, facts in found.items()}
+        state = planted.state(Path(environment.path))
+        packages = {path.removeprefix(environment.path): facts for path, facts in state.items()}
         return Measured(environment, packages, results)
 
     def build(self, tree: Path, index: PackageIndex | None = None) -> Environment:
@@ -150,7 +150,7 @@ def differences(before: Mapping[str, str], after: Mapping[str, str], *, new: boo
 
 @contextmanager
 def staged(sandbox: Sandbox, settings: Settings, folder: Path) -> Iterator[Scene]:
-    """Furnish the ground; whoever works there has the operator's environment."""
+    """Prepare the ground; programs there have the operator's environment."""
     with grounds.opened(folder) as ground, pytest.MonkeyPatch.context() as patch:
         for name, value in ground.operator.environ.items():
             if name not in ("HOME", "MERGEWRIGHT_CANARY"):
@@ -161,8 +161,8 @@ def staged(sandbox: Sandbox, settings: Settings, folder: Path) -> Iterator[Scene
 @pytest.fixture(scope="module")
 def base(backend: str) -> Iterator[Path]:
     """A data folder that has our own tools, which are of no repository's making; one for each kind."""
-    with with_our_tools() as given:
-        yield given.home
+    with with_our_tools() as tools:
+        yield tools.home
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +175,7 @@ def scene(sandbox: Sandbox, settings: Settings, base: Path) -> Iterator[Scene]:
 
 @pytest.fixture(scope="module")
 def between(backend: str) -> Iterator[Scene]:
-    """The same between two measurements of the harmless one, in a data folder of its own."""
+    """Run the attack between two measurements of the harmless one, in a data folder of its own."""
     with data_folder("between") as home:
         settings = kinds.settings_for(backend, home)
         with staged(kinds.open_sandbox(backend, home), settings, home / "ground") as made:
@@ -191,11 +191,11 @@ def between(backend: str) -> Iterator[Scene]:
 
 
 def lasting(settings: Settings) -> Mapping[str, str]:
-    """What other repositories use: all but locks, and uv's notes on interpreters."""
-    found = planted.state(storage.folder(settings))
+    """Return the files that other repositories use: all but locks, and uv's notes on interpreters."""
+    state = planted.state(storage.folder(settings))
     return {
         path: facts
-        for path, facts in found.items()
+        for path, facts in state.items()
         if "/locks/" not in path and "/tools/pythons/" not in path
     }
 
@@ -210,9 +210,9 @@ def test_RX2_import_time_code_achieves_nothing(scene: Scene) -> None:
 
 def test_RX2_nothing_of_it_ran_outside_of_a_sandbox(scene: Scene) -> None:
     assert scene.ground.canary.silent()
-    found = [path.name for path in Path("/tmp").glob("attacked/*")]
+    names = [path.name for path in Path("/tmp").glob("attacked/*")]
     # The control of another test runs without a sandbox, maybe at this moment.
-    assert not [name for name in found if not name.startswith("control-")]
+    assert not [name for name in names if not name.startswith("control-")]
     assert scene.spoiled["the operator's files"] == []
 
 
@@ -281,20 +281,22 @@ def test_RX1_code_that_runs_while_packages_are_installed_achieves_nothing(
     files = {"requirements.txt": "trapped\n"}
     if door != "a source archive":
         files = {"pyproject.toml": PLAIN, "backend.py": hostile.backend(ground, "mine")}
-    said: list[str] = []
+    lines: list[str] = []
     with local_index.serving() as served:
         served.add(archive, local_index.wheel("pip", "1.0"))
         tree = hostile.lay(ground.folder / "tree", files)
         request = EnvironmentRequest(repository="r", tree=str(tree))
-        index, told = local(tools, served, password), ""
+        index, result_text = local(tools, served, password), ""
         try:
-            made = build.ensure_environment(request, witness, index, tools, said.append)
-            told = made.model_dump_json()
+            made = build.ensure_environment(request, witness, index, tools, lines.append)
+            result_text = made.model_dump_json()
         except EnvironmentFailed as problem:
-            told = problem.message
-    assert "wanted from 127.0.0.1" in told or "Network access blocked: 127.0.0.1" in told
+            result_text = problem.message
+    assert (
+        "wanted from 127.0.0.1" in result_text or "Network access blocked: 127.0.0.1" in result_text
+    )
     assert ground.canary.silent()
-    assert ground.leaks(told, *said, *witness.printed) == set()
+    assert ground.leaks(result_text, *lines, *witness.printed) == set()
     # Not even in a sandbox that no foreign code is in.
     assert ground.leaks(*witness.ordered()) == set()
     assert planted.state(*ground.watched()) == before
@@ -323,9 +325,9 @@ def test_RX1_nothing_is_fetched_from_an_address_of_the_repositorys_choice(
         for path, text in ADDRESSES[name].items()
     }
     if "pyproject.toml" in files:
-        told = files.pop("metadata")
-        files["backend.py"] = hostile.backend(ground, "mine", metadata=told, attacks=False)
-    said: list[str] = []
+        metadata = files.pop("metadata")
+        files["backend.py"] = hostile.backend(ground, "mine", metadata=metadata, attacks=False)
+    lines: list[str] = []
     with local_index.serving() as served:
         served.add(local_index.wheel("pip", "1.0"))
         index = local(tools, served)
@@ -333,9 +335,9 @@ def test_RX1_nothing_is_fetched_from_an_address_of_the_repositorys_choice(
             repository="r", tree=str(hostile.lay(ground.folder / "tree", files))
         )
         with pytest.raises(EnvironmentFailed) as caught:
-            build.ensure_environment(request, witness, index, tools, said.append)
+            build.ensure_environment(request, witness, index, tools, lines.append)
     assert ground.canary.silent()
-    assert ground.leaks(*said, caught.value.message) == set()
+    assert ground.leaks(*lines, caught.value.message) == set()
 
 
 # --- what comes out of a set-up ----------------------------------------------------------------
@@ -383,7 +385,7 @@ def test_RX8_no_repository_plants_the_set_up_of_another(
         index = local(tools, served)
         assert set_up("https://forge.test/evil/trap.git", trap) == "planted\n"
         assert set_up("https://forge.test/acme/shop.git", harmless) == "of this tree\n"
-        # The control: nothing but its repository keeps the layer from whoever has these lines.
+        # The control: only its repository keeps the layer from a configuration with these lines.
         assert set_up("https://forge.test/evil/trap.git", harmless) == "planted\n"
 
 

@@ -14,7 +14,7 @@ from tests.attacks import planted
 from tests.integration import git_samples as samples
 from tests.integration.git_samples import git
 
-#: Poisons whatever git could look at, in every place that the sandbox lets it write to.
+#: Poisons all that git could look at, in every place that the sandbox lets it write to.
 POISON = r"""
 exec 2>&1
 canary="$1"

@@ -69,7 +69,7 @@ class Talk:
                 if kind == "result"]  # fmt: skip
 
     def assert_contained(self) -> None:
-        """Hold it against what is to be true whatever a model says."""
+        """Check what has to be true of it for all that a model may say."""
         runs = self.folder / "home" / "runs" / self.job.prepared.run.run_id
         for line in (runs / "events.jsonl").read_bytes().splitlines():
             assert json.loads(line)["step"]
@@ -89,7 +89,7 @@ Talker = Callable[..., Talk]
 
 @pytest.fixture
 def talk(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Talker]:
-    """Have a conversation about a change with a scripted model."""
+    """Run a conversation about a change with a scripted model."""
     secret = "cnry" + "0f3a9c5b7d1e4826" * 2
     (tmp_path / "secret.txt").write_text(secret)
     (tmp_path / "home").symlink_to(home)
@@ -124,7 +124,7 @@ def talk(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 def assert_named(had: Talk, wire: str) -> None:
-    """Hold how it ended against the ends that there are."""
+    """Check that it ended in one of the ends that there are."""
     model = f"{scripted.server.NAMES[wire]}:scripted"
     assert any(had.why.startswith(end.format(model=model)) for end in ENDS), had.why
 
@@ -158,8 +158,8 @@ def test_MO1_so_it_does_on_every_wire(talk: Talker, wire: str) -> None:
 
 
 def test_MO1_a_model_that_comes_to_its_senses_is_heard(talk: Talker) -> None:
-    bad = [one for one in BROKEN.values() if isinstance(one, Said) and len(one.calls) < 3]
-    bad = [one for one in bad if len(repr(one)) < 200_000][:6]
+    bad = [reply for reply in BROKEN.values() if isinstance(reply, Said) and len(reply.calls) < 3]
+    bad = [reply for reply in bad if len(repr(reply)) < 200_000][:6]
     script = [
         *bad,
         calls(bash("cat shop/prices.py")),

@@ -1,4 +1,4 @@
-"""RX3: the kernel lets nobody out of a sandbox.
+"""RX3: the kernel lets no process out of a sandbox.
 
 What kernel calls the filter refuses is in `test_sandbox.py`; that doctor tries the walls at the start
 is in `test_doctor.py`.
@@ -14,9 +14,9 @@ from agent.models.sandbox import Mount, SandboxLimits, SandboxRequest
 
 SCRIPT = Path(__file__).parent / "escape.py"
 LIMITS = SandboxLimits(seconds=120, disk_bytes=32 * 1024**2)
-#: Not to be had on every machine that tests run on, whoever is root there.
+#: Not possible on every machine that tests run on, even for root.
 ABSENT_AT_TIMES = {"a mounted cgroup", "release_agent"}
-#: What nobody needs to be root for.
+#: Possible without being root.
 ANYBODY = {
     "devices of the machine", "other processes", "privileges to gain", "ptrace", "what was left open",
 }  # fmt: skip
@@ -38,9 +38,9 @@ def test_RX3_no_attempt_at_escape_works_in_a_sandbox(sandbox, base):
     )
     result = sandbox.run(order)
     assert result.exit_code == 0, result.output
-    found = json.loads(result.output.splitlines()[-1])
-    assert found["done"] == [], result.output
-    assert found["user"] != 0
+    worked = json.loads(result.output.splitlines()[-1])
+    assert worked["done"] == [], result.output
+    assert worked["user"] != 0
 
 
 def test_RX3_each_attempt_works_where_there_is_no_wall(tmp_path):
@@ -55,6 +55,6 @@ def test_RX3_each_attempt_works_where_there_is_no_wall(tmp_path):
         )  # fmt: skip
     finally:
         os.close(folder)
-    found = json.loads(done.stdout.splitlines()[-1])
-    expected = set(found["tried"]) - ABSENT_AT_TIMES if root else ANYBODY
-    assert expected <= set(found["done"]), done.stderr
+    worked = json.loads(done.stdout.splitlines()[-1])
+    expected = set(worked["tried"]) - ABSENT_AT_TIMES if root else ANYBODY
+    assert expected <= set(worked["done"]), done.stderr

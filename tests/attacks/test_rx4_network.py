@@ -1,4 +1,4 @@
-"""RX4: nothing gets out of a sandbox, by whatever way, but to the package index where that is meant."""
+"""RX4: nothing gets out of a sandbox by any way, but to the package index where that is meant."""
 
 import json
 import os
@@ -22,13 +22,13 @@ WAYS = {
 def test_RX4_the_payload_gets_out_by_every_way_where_there_is_no_wall(ground):
     """The control of all tests that use the payload."""
     before = planted.state(*ground.watched())
-    found = grounds.bare(ground)
+    loot = grounds.bare(ground)
     # Only root may listen to the others.
     ways = WAYS if os.geteuid() == 0 else WAYS - {"icmp", "icmp6"}
     assert ground.canary.ways() == ways
-    assert set(found["done"]) >= ways
+    assert set(loot["done"]) >= ways
     # Of other tests that run at the same time it finds some as well.
-    assert set(found["loot"]) >= set(ground.operator.secrets.values())
+    assert set(loot["loot"]) >= set(ground.operator.secrets.values())
     assert ground.leaks() == set(ground.operator.secrets)
     after = planted.state(*ground.watched())
     assert {path for path in ground.aim["spoil"] if before[path] != after[path]} == set(
@@ -125,8 +125,8 @@ def test_RX4_the_way_to_the_index_leads_nowhere_else(ground, sandbox, home):
     refused = {name: line for name, line in answers.items() if " 40" not in line}
     assert not refused
     assert ground.canary.ways() == {"http"}
-    asked = [words.partition(b" HTTP")[0] for _, words in ground.canary.heard]
-    assert asked == [b"GET /simple/", b"GET /next/"]
+    heard = [words.partition(b" HTTP")[0] for _, words in ground.canary.heard]
+    assert heard == [b"GET /simple/", b"GET /next/"]
     assert secret.encode() not in ground.canary.words()
     # Each attempt is known afterwards, and by which name.
     for words in (f"127.0.0.1:{tcp} (", f"localhost:{tcp} (", "169.254.169.254:80 (", "'POST'"):

@@ -1,4 +1,4 @@
-"""RX6: a sandbox that takes all it can get is ended at its limit, and nobody else notices.
+"""RX6: a sandbox that takes all it can get is ended at its limit, and no other sandbox notices.
 
 Each attack has a neighbour, whose work must come out right. Where one of them only shows in other
 places (`/tmp` alone, ten million lines that end by themselves), that is in `test_sandbox.py`.
@@ -151,7 +151,7 @@ def test_RX6_the_limit_is_named_and_the_neighbour_unaffected(sandbox, backend, b
 def test_RX6_what_only_its_time_ends_is_shown_live_in_part_and_holds_nobody_up(
     sandbox, backend, base, monkeypatch
 ):
-    """Whoever listens to a sandbox also ends it at its limits."""
+    """The limits hold also for a sandbox whose output is listened to."""
     monkeypatch.setattr(running, "QUIET_SECONDS", 0.0)
     shown: dict[str, list[str]] = {name: [] for name in FLOODS}
     heard = {name: running.LiveOutput(name, shown[name].append) for name in FLOODS}
@@ -167,21 +167,21 @@ def test_RX6_what_only_its_time_ends_is_shown_live_in_part_and_holds_nobody_up(
 def let_loose(
     sandbox: Sandbox, backend: str, base: Path, names: tuple[str, ...], heard: Mapping[str, Hear]
 ) -> None:
-    """Let attacks loose beside a neighbour; some are listened to."""
+    """Run attacks beside a neighbour; some are listened to."""
     marker = secrets.token_hex(8)
     neighbours = SandboxRequest(
         argv=(*PYTHON, NEIGHBOUR, str(SECONDS + 1 if set(names) <= {*ENDLESS} else 2)),
         limits=replace(LIMITS, seconds=120.0),
     )
     with ThreadPoolExecutor(len(names) + 1) as pool, measured_memory() as grown:
-        other = pool.submit(sandbox.run, neighbours)
+        beside = pool.submit(sandbox.run, neighbours)
         time.sleep(0.3)  # the neighbour is at work already
         sandboxes = {
             name: pool.submit(sandbox.run, code(marker, ATTACKS[name][1]), None, heard.get(name))
             for name in names
         }
         results = {name: sandbox.result() for name, sandbox in sandboxes.items()}
-        neighbour = other.result()
+        neighbour = beside.result()
     for name, result in results.items():
         if name == "a memory hog" and not has_group(backend):
             # The bound of its own process comes first.

@@ -66,7 +66,7 @@ class Trap:
         return json.loads(done.stdout), done.stdout + done.stderr
 
     def outbound(self, result: dict[str, Any]) -> list[bytes]:
-        """Gather every byte that leaves, or may be shown to somebody."""
+        """Collect every byte that leaves this machine, or may be shown to people."""
         folder = Path(result["files"]["log"]).parent
         texts = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
         assert any(path.name == "events.jsonl" for path in folder.iterdir())
@@ -108,7 +108,7 @@ def trap(home: Path, store: Path, settings: Settings) -> Iterator[Trap]:
 
 
 def spring(trap: Trap) -> None:
-    """Lay the attacks out, and secrets where a developer has them beside the code."""
+    """Write the attacks, and secrets where a developer has them beside the code."""
     repository, operator = trap.repository, trap.ground.operator
     settings = (repository.path / "config/settings.py").read_text()
     repository.write("config/settings.py", trap.ground.payload("settings.py") + LATE + settings)
@@ -150,9 +150,9 @@ def test_RX2_RX8_GR2_GR3_a_run_of_a_hostile_repository_publishes_the_edit_and_no
     assert planted.state(*trap.ground.watched()) == before
     after = planted.state(trap.repository.path / "shop", trap.repository.path / "config")
     assert after == tree
-    found = [path.name for path in Path("/tmp").glob("attacked/*")]
+    names = [path.name for path in Path("/tmp").glob("attacked/*")]
     # The control of another test runs without a sandbox, maybe at this moment.
-    assert not [name for name in found if not name.startswith("control-")]
+    assert not [name for name in names if not name.startswith("control-")]
     folder = Path(result["files"]["log"]).parent
     assert_signed(folder.parents[1], folder.name)
     # The control: it did run, in sandboxes.

@@ -16,16 +16,16 @@ from pathlib import Path
 from rich.console import Console
 
 from agent.errors import AgentError
-from tests.bench import acknowledge, contained, gate, label, model, resume, timing
+from tests.bench import acknowledge, gate, label, model, resume, timing
 
 _SECTIONS = {
     module_type.__name__.rpartition(".")[2]: module_type.measure
-    for module_type in (label, gate, contained, acknowledge, resume, model)
+    for module_type in (label, gate, acknowledge, resume, model)
 }
 
 
 def main() -> int:
-    asked = _read_arguments()
+    arguments = _read_arguments()
     # A person's shell does not forbid bytecode; a tool that starts this bench may.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     progress = Console(stderr=True)
@@ -38,8 +38,8 @@ def main() -> int:
     scratch = Path(tempfile.mkdtemp(prefix="mergewright-bench-"))
     scratch.chmod(0o711)  # sandboxes run as another user, who must be able to pass
     try:
-        for name in asked.sections or list(_SECTIONS):
-            measured += _SECTIONS[name](scratch, asked.rounds, say)
+        for name in arguments.sections or list(_SECTIONS):
+            measured += _SECTIONS[name](scratch, arguments.rounds, say)
     except (AgentError, timing.BareFailed, OSError, subprocess.SubprocessError) as problem:
         progress.print(f"{name} could not be measured: {problem}", markup=False, highlight=False)
         return 1
@@ -63,12 +63,12 @@ def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(_SECTIONS))
     parser.add_argument("--rounds", type=int, default=timing.ROUNDS, help="default: %(default)s")
-    asked = parser.parse_args()
-    if unknown := [name for name in asked.sections if name not in _SECTIONS]:
+    arguments = parser.parse_args()
+    if unknown := [name for name in arguments.sections if name not in _SECTIONS]:
         parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(_SECTIONS)}")
-    if asked.rounds < 1:
+    if arguments.rounds < 1:
         parser.error("--rounds: at least 1")
-    return asked
+    return arguments
 
 
 if __name__ == "__main__":

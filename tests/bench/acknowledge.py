@@ -63,10 +63,10 @@ def _measure_store(home: Path, rounds: int, store: str, url: str | None, bare: s
     }
     here = {"PATH": os.environ["PATH"]}
     ours = (sys.executable, "-m", "webhooks")
-    other = (sys.executable, "-m", "tests.bench.acknowledge", str(bare_port), bare)
+    bare_server = (sys.executable, "-m", "tests.bench.acknowledge", str(bare_port), bare)
     with (
         listening(ours, port, here | environ, subprocess.DEVNULL),
-        listening(other, bare_port, here, subprocess.DEVNULL),
+        listening(bare_server, bare_port, here, subprocess.DEVNULL),
     ):
         sides = [(port, row.ours), (bare_port, row.bare)]
         for one, _ in sides:
@@ -179,12 +179,12 @@ def _make_bare_app(database: str) -> Any:
         task.cancel()
 
     async def take(request: Request) -> dict[str, bool]:
-        body, given = await request.body(), request.headers
+        body, headers = await request.body(), request.headers
         expected = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(expected, given.get("x-hub-signature-256", "")):
+        if not hmac.compare_digest(expected, headers.get("x-hub-signature-256", "")):
             raise HTTPException(401)
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        row = given["x-github-delivery"], given["x-github-event"], time.time(), body
+        row = headers["x-github-delivery"], headers["x-github-event"], time.time(), body
         queue.put_nowait((row, answer))
         await answer
         return {"accepted": True}

@@ -16,14 +16,14 @@ _PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_prox
 
 
 def make_environ(scratch: Path, settings: Settings) -> dict[str, str]:
-    """Give the environment variables of a plain shell, with our package index for uv."""
+    """Return the environment variables of a plain shell, with our package index for uv."""
     # Of our own tools uv alone: with black on its path Django would format migrations.
     tools = scratch / "bare-home" / "bin"
     tools.mkdir(parents=True, exist_ok=True)
     (tools / "uv").unlink(missing_ok=True)
     (tools / "uv").symlink_to(uv.find_uv_bin())
     access = PackageIndex().list_accesses()[-1]
-    given = {
+    variables = {
         "PATH": f"{tools}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(tools.parent),
         "LANG": "C.UTF-8",
@@ -35,10 +35,10 @@ def make_environ(scratch: Path, settings: Settings) -> dict[str, str]:
         "GIT_COMMITTER_NAME": "Bench",
         "GIT_COMMITTER_EMAIL": "bench@example.org",
     }
-    given |= {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    variables |= {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     if access.ca_bundle is not None:
-        given["SSL_CERT_FILE"] = access.ca_bundle
-    return given
+        variables["SSL_CERT_FILE"] = access.ca_bundle
+    return variables
 
 
 def make_venv(ours: Path, scratch: Path, settings: Settings) -> Path:
@@ -46,12 +46,12 @@ def make_venv(ours: Path, scratch: Path, settings: Settings) -> Path:
     venv, shell = scratch / f"bare-{ours.parent.name}", make_environ(scratch, settings)
     if venv.is_dir():
         return venv
-    found = distributions.list_installed(str(ours)).values()
+    installed = distributions.list_installed(str(ours)).values()
     listed = scratch / "requirements.txt"
     listed.write_text(
         "".join(
             f"{distribution.name}=={distribution.version}\n"
-            for distribution in found
+            for distribution in installed
             if not distribution.is_local
         )
     )

@@ -61,8 +61,8 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
         for number in range(rounds):
             say(f"gate, {count:,} tests: round {number + 1} of {rounds}")
             ticket = Ticket(ticket_id="1", title="Round", body="", digest="")
-            given = ticket, stage.prepared, base, _Steps(), stage.services
-            context = make_run_context(*given)  # type: ignore[arg-type]
+            arguments = ticket, stage.prepared, base, _Steps(), stage.services
+            context = make_run_context(*arguments)  # type: ignore[arg-type]
             whole.bare.append(run_bare())
             for row, change in ((whole, first), (again, second)):
                 seconds, judged = measure_time(lambda: _judge(change, context))  # noqa: B023

@@ -26,7 +26,7 @@ BAR = 1.5
 _SCRIPT = Path(__file__).with_name("label_by_hand.sh")
 _NOTE = """\
 Environment, mirror, clone and the measurement of the base commit are there, and the service waits.
-By hand nobody runs the checks on the base commit, and one check follows the other; ours has two
+By hand the checks are not run on the base commit, and one check follows the other; ours has two
 sandboxes open at a time where there are two processors."""
 
 
@@ -110,7 +110,7 @@ def _do_by_hand(stand: _Stand) -> float:
 
 
 def _set_up(first: Play, scratch: Path, say: Say) -> _Stand:
-    """Let the service do the ticket once; take the patch and the packages from that."""
+    """Run the ticket once by the service; return its patch and its packages."""
     say("label: first run, which makes the environment")
     _, expected = carry_issue(first)
     settings = Settings(home=first.stage.home)

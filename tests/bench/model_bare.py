@@ -1,4 +1,4 @@
-"""`python -m tests.bench.model_bare FOLDER bare ROUNDS`: the other side of the model's bench.
+"""`python -m tests.bench.model_bare FOLDER ROUNDS`: the other side of the model's bench.
 
 A bare loop on the library that asks models for us, streamed as ours is: no record, no limits, no
 gate, commands and tests in processes of this machine.
@@ -35,14 +35,14 @@ async def _talk(folder: Path, asked: Model) -> None:
         async with opened as stream:
             async for _ in stream:
                 pass
-        said = stream.get()
+        response = stream.get()
         results: list[parts.ModelRequestPart] = []
-        for call in said.tool_calls:
+        for call in response.tool_calls:
             if call.tool_name == "submit":
                 return
             content = _carry_out(folder, call.tool_name, call.args_as_dict())
             results.append(parts.ToolReturnPart(call.tool_name, content, call.tool_call_id))
-        messages += [said, parts.ModelRequest(results)]
+        messages += [response, parts.ModelRequest(results)]
 
 
 def _list_tools() -> ModelRequestParameters:
@@ -56,17 +56,17 @@ def _list_tools() -> ModelRequestParameters:
     return ModelRequestParameters(function_tools=tools)
 
 
-def _carry_out(folder: Path, name: str, asked: dict[str, Any]) -> str:
+def _carry_out(folder: Path, name: str, arguments: dict[str, Any]) -> str:
     match name:
         case "plan":
             return "agreed"
         case "edit":
-            place = folder / asked["path"]
-            place.write_text(place.read_text().replace(asked["old"], asked["new"]))
+            place = folder / arguments["path"]
+            place.write_text(place.read_text().replace(arguments["old"], arguments["new"]))
             return "edited"
         case _:
             done = subprocess.run(
-                ["bash", "-c", asked["command"]],
+                ["bash", "-c", arguments["command"]],
                 cwd=folder, capture_output=True, text=True, check=False,
                 env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
             )  # fmt: skip
@@ -74,10 +74,10 @@ def _carry_out(folder: Path, name: str, asked: dict[str, Any]) -> str:
 
 
 async def _talk_in_rounds(folder: Path, rounds: int) -> None:
-    async with infer_model(os.environ["MERGEWRIGHT_MODEL"]) as asked:
+    async with infer_model(os.environ["MERGEWRIGHT_MODEL"]) as model:
         for _ in range(rounds):
-            await _talk(folder, asked)
+            await _talk(folder, model)
 
 
 if __name__ == "__main__":
-    asyncio.run(_talk_in_rounds(Path(sys.argv[1]) / "bare", int(sys.argv[3])))
+    asyncio.run(_talk_in_rounds(Path(sys.argv[1]) / "bare", int(sys.argv[2])))

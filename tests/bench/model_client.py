@@ -1,4 +1,4 @@
-"""`python -m tests.bench.model_client FOLDER direct|durable ROUNDS`: our side of the model's bench.
+"""`python -m tests.bench.model_client FOLDER ROUNDS`: our side of the model's bench.
 
 The real conversation in which a model edits, with its events, limits and sandboxes; each round has
 a run of its own.
@@ -51,7 +51,7 @@ class _Side:
         return Prepared(run=run, checkout=base, contract=contract, environment=built)
 
     def talk(self, remember: Remember) -> str:
-        """Have the bug fixed once."""
+        """Fix the bug once."""
         run = replace(self._prepared.run, run_id=make_run_id(int(time.monotonic())))
         prepared = replace(self._prepared, run=run)
         folder = self._settings.home / "runs" / run.run_id
@@ -91,21 +91,16 @@ def _talk_durably(side: _Side, home: Path, rounds: int) -> None:
 
 
 def _find_end(engine: Engine, segment: Segment) -> bool | None:
-    status, said = engine.read_status(segment)
+    status, words = engine.read_status(segment)
     if status is EngineStatus.BROKEN:
-        raise BareFailed(f"the engine lost its run: {said}")
+        raise BareFailed(f"the engine lost its run: {words}")
     return True if status is EngineStatus.ENDED else None
 
 
 def main() -> None:
     configure_logging(verbose=False)
-    folder, name, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    side = _Side(folder)
-    if name == "durable":
-        _talk_durably(side, folder / "engine", rounds)
-    else:
-        for _ in range(rounds):
-            side.talk(lambda name, attempt: attempt())
+    folder, rounds = Path(sys.argv[1]), int(sys.argv[2])
+    _talk_durably(_Side(folder), folder / "engine", rounds)
 
 
 if __name__ == "__main__":

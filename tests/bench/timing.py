@@ -82,7 +82,7 @@ def measure_time(work: Callable[[], T]) -> tuple[float, T]:
     return time.perf_counter() - begun, result
 
 
-def wait_for(find: Callable[[], T | None], what: str, look: float = LOOK_SECONDS) -> T:
+def wait_for(find: Callable[[], T | None], purpose: str, look: float = LOOK_SECONDS) -> T:
     """Return what is looked for as soon as it is there.
 
     Raises:
@@ -90,10 +90,10 @@ def wait_for(find: Callable[[], T | None], what: str, look: float = LOOK_SECONDS
     """
     end = time.monotonic() + _MOST_SECONDS
     while time.monotonic() < end:
-        if (found := find()) is not None:
-            return found
+        if (hit := find()) is not None:
+            return hit
         time.sleep(look)
-    raise BareFailed(f"{what} did not come within {_MOST_SECONDS:.0f} s")
+    raise BareFailed(f"{purpose} did not come within {_MOST_SECONDS:.0f} s")
 
 
 def _format_seconds(seconds: list[float]) -> tuple[str, str]:

@@ -29,7 +29,7 @@ _LOOKS = 3
 
 
 def main() -> int:
-    asked = _arguments()
+    arguments = _arguments()
     os.umask(0o022)
     folder = Path(tempfile.mkdtemp(prefix="mergewright-chaos-", dir="/tmp"))
     folder.chmod(0o711)  # sandboxes run as another user, who must be able to pass
@@ -40,12 +40,12 @@ def main() -> int:
 
     kept = False
     try:
-        database = serving() if asked.database == "postgresql" else nullcontext()
-        with database as server, _lay_out(folder, server, asked) as ground:
-            tickets = Tickets(ground, folder / "repositories", asked.mix.split(","))
-            campaign = (FleetCampaign if server else Campaign)(ground, tickets, asked.seed, say)
+        database = serving() if arguments.database == "postgresql" else nullcontext()
+        with database as server, _lay_out(folder, server, arguments) as ground:
+            tickets = Tickets(ground, folder / "repositories", arguments.mix.split(","))
+            campaign = (FleetCampaign if server else Campaign)(ground, tickets, arguments.seed, say)
             campaign.undisturbed(tuple(KINDS))
-            _kill(campaign, asked)
+            _kill(campaign, arguments)
             verdict = judge.judge(ground, tickets.all, campaign.expected)
             _tell(campaign, verdict)
             print(f"seconds: {time.monotonic() - begun:.0f}", flush=True)
@@ -64,16 +64,18 @@ def main() -> int:
 
 
 @contextmanager
-def _lay_out(folder: Path, server: Server | None, asked: argparse.Namespace) -> Iterator[Ground]:
+def _lay_out(
+    folder: Path, server: Server | None, arguments: argparse.Namespace
+) -> Iterator[Ground]:
     if server is None:
-        with laid_out(folder, has_new_disks=asked.new_disks) as ground:
+        with laid_out(folder, has_new_disks=arguments.new_disks) as ground:
             yield ground
         return
     with laid_out(
         folder,
         server=server,
-        workers=asked.workers,
-        has_new_disks=asked.new_disks,
+        workers=arguments.workers,
+        has_new_disks=arguments.new_disks,
         MERGEWRIGHT_LEASE_SECONDS=str(LEASE_SECONDS),
         # What PostgreSQL was not there for is asked for again.
         MERGEWRIGHT_RECONCILE_MINUTES="0.05",
@@ -81,8 +83,8 @@ def _lay_out(folder: Path, server: Server | None, asked: argparse.Namespace) -> 
         yield ground
 
 
-def _kill(campaign: Campaign, asked: argparse.Namespace) -> None:
-    """Go through all kills: at points of steps, at writes, then at random.
+def _kill(campaign: Campaign, arguments: argparse.Namespace) -> None:
+    """Run all kills: at points of steps, at writes, then at random.
 
     At most half of them are at points, and a quarter at writes: where there are more of these,
     chance decides which.
@@ -92,16 +94,16 @@ def _kill(campaign: Campaign, asked: argparse.Namespace) -> None:
     if isinstance(campaign, FleetCampaign):
         campaign.at_every_look(kinds[0], _LOOKS)
     # On a new disk a point costs the minute that an environment takes; a deep test has these.
-    elif not asked.new_disks:
+    elif not arguments.new_disks:
         every = [(kind, point) for kind in kinds for point in campaign.list_points(kind)]
-        for kind, points in groupby(campaign.choose(every, asked.kills // 2), itemgetter(0)):
+        for kind, points in groupby(campaign.choose(every, arguments.kills // 2), itemgetter(0)):
             campaign.at_points(kind, [point for _, point in points])
         writes = [(kind, name) for kind in kinds for name in campaign.writes[kind]]
-        for kind, names in groupby(campaign.choose(writes, asked.kills // 4), itemgetter(0)):
+        for kind, names in groupby(campaign.choose(writes, arguments.kills // 4), itemgetter(0)):
             campaign.at_writes(kind, [name for _, name in names])
     opened = len(campaign.tickets.all) - undisturbed
-    tickets = asked.kills // 10 if asked.tickets is None else asked.tickets
-    campaign.at_random(max(0, asked.kills - campaign.kills.total()), max(0, tickets - opened))
+    tickets = arguments.kills // 10 if arguments.tickets is None else arguments.tickets
+    campaign.at_random(max(0, arguments.kills - campaign.kills.total()), max(0, tickets - opened))
 
 
 def _tell(campaign: Campaign, verdict: Verdict) -> None:
@@ -119,9 +121,9 @@ def _tell(campaign: Campaign, verdict: Verdict) -> None:
         f"{ticket.kind.name} ({campaign.expected[ticket.kind.name]['run'][0].split()[1]})"
         for ticket in tickets
     )
-    told = ", ".join(f"{count} {end}" for end, count in sorted(ends.items()))
+    counts = ", ".join(f"{count} {end}" for end, count in sorted(ends.items()))
     repositories = len({ticket.repository.id for ticket in campaign.tickets.all})
-    print(f"tickets: {len(tickets)} in {repositories} repositories: {told}")
+    print(f"tickets: {len(tickets)} in {repositories} repositories: {counts}")
 
 
 def _arguments() -> argparse.Namespace:
@@ -135,10 +137,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--new-disks", action="store_true", help="each worker starts with an empty data folder"
     )
-    asked = parser.parse_args()
-    if unknown := {*asked.mix.split(",")} - {*KINDS}:
+    arguments = parser.parse_args()
+    if unknown := {*arguments.mix.split(",")} - {*KINDS}:
         parser.error(f"--mix: no kind of {', '.join(KINDS)}: {', '.join(sorted(unknown))}")
-    return asked
+    return arguments
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Services with a fault on purpose, which shows that whoever judges them would notice."""
+"""Services with a fault on purpose, which shows that the judge of chaos notices one."""
 
 import secrets
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def publish() -> None:
 
 
 def fence() -> None:
-    """Go on with a lease that is over."""
+    """Carry on with a lease that is over."""
     sql_leases._leave = lambda why: None  # type: ignore[assignment,return-value]
 
 

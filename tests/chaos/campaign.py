@@ -42,11 +42,11 @@ PlaceT = TypeVar("PlaceT")
 class Campaign:
     #: Bounds of the times between strikes, in starts of a worker: meanwhile, soon after, and later.
     _gaps: tuple[tuple[float, float], ...] = ((0.0, 1.0), (0.8, 3.0), (2.0, 8.0))
-    #: What a worker may end with that nobody has ended.
+    #: Exit codes of a worker that ended by itself.
     _ends: tuple[int, ...] = ()
 
     def __init__(self, ground: Ground, tickets: Tickets, seed: int, say: Say) -> None:
-        """Kill nobody yet.
+        """Set up a campaign that has killed no worker yet.
 
         Args:
             seed: What chance does follows from it.
@@ -78,8 +78,10 @@ class Campaign:
             ticket = self.tickets.label(kind)
             self._await_end(ticket)
             time.sleep(0.2)  # a request is noted when it is over
-            asked = (_write(one, ticket) for one in ground.world.requests.find(since=since))
-            self.writes[kind] = list(dict.fromkeys(name for name in asked if name))
+            writes = (
+                _write(request, ticket) for request in ground.world.requests.find(since=since)
+            )
+            self.writes[kind] = list(dict.fromkeys(name for name in writes if name))
             events = self._events(self._rows(ticket)[0][0])
             self.steps[kind] = [event["step"] for event in events if event["event"] == "started"]
             self.expected[kind] = effects.of(ground, ticket)
@@ -129,11 +131,11 @@ class Campaign:
         if not self._ended(ticket):
             self.finish(ticket)
 
-    def _met(self, ticket: Ticket, point: str, told: str | None) -> None:
+    def _met(self, ticket: Ticket, point: str, missed: str | None) -> None:
         """Wait for the worker to die at its point.
 
         Args:
-            told: What is missed if the run ends before; None: nothing.
+            missed: What is missed if the run ends before; None: nothing.
         """
         workers = self.ground.workers
         end = time.monotonic() + _END_SECONDS
@@ -143,14 +145,14 @@ class Campaign:
                 code = workers.over(1.0)
                 break
             if time.monotonic() > end:
-                raise Stuck(f"{ticket.name} does not come to: {told or point}")
+                raise Stuck(f"{ticket.name} does not come to: {missed or point}")
         if code == -signal.SIGKILL:
             self.kills[point] += 1
             return
         if code is not None:
             raise Stuck(f"a worker ended by itself, with {code}; see {workers.log}")
-        if told is not None:
-            self.missed.append(told)
+        if missed is not None:
+            self.missed.append(missed)
         workers.kill()
 
     def finish(self, ticket: Ticket) -> None:
@@ -162,7 +164,7 @@ class Campaign:
 
     @contextmanager
     def _dies_at(self, ticket: Ticket, names: set[str]) -> Iterator[None]:
-        """Have the worker die when GitHub has done one of these writes of the ticket.
+        """Kill the worker when GitHub has done one of these writes of the ticket.
 
         Args:
             names: The one that it was is taken out.
@@ -170,10 +172,10 @@ class Campaign:
         log, workers = self.ground.world.requests, self.ground.workers
         plain, struck = log.add, False
 
-        def add(asked: Asked) -> None:
+        def add(request: Asked) -> None:
             nonlocal struck
-            plain(asked)
-            name = _write(asked, ticket)
+            plain(request)
+            name = _write(request, ticket)
             if not struck and workers.pid and name in names:
                 struck = True
                 names.discard(name)
@@ -192,7 +194,7 @@ class Campaign:
                 os.kill(pid, signal.SIGKILL)
 
     def at_random(self, kills: int, tickets: int) -> None:
-        """Strike at random times while tickets come in; more of them, if there is too little to do.
+        """Run strikes at random times while tickets come in; more tickets, if there is too little to do.
 
         Args:
             kills: So many.
@@ -242,8 +244,8 @@ class Campaign:
             self._start()  # It had ended by itself.
 
     def _is_bearable(self) -> bool:
-        """Whether no step was lost too often already."""
-        found = [0]
+        """Return whether no step was lost too often already."""
+        sizes = [0]
         for (run_id,) in self.ground.rows("SELECT run_id FROM runs WHERE active"):
             lost: Counter[str] = Counter()
             for event in self._events(run_id):
@@ -251,8 +253,8 @@ class Campaign:
                     lost[event["step"]] += 1
                 elif event["event"] in ("done", "failed"):
                     lost[event["step"]] = 0
-            found += lost.values()
-        return max(found) < _MOST_LOST
+            sizes += lost.values()
+        return max(sizes) < _MOST_LOST
 
     def _alive(self) -> int:
         ((active,),) = self.ground.rows("SELECT count(*) FROM runs WHERE active") or [(0,)]
@@ -268,11 +270,11 @@ class Campaign:
 
     def _events(self, run_id: object) -> list[dict[str, str]]:
         path = self.ground.find_folder(str(run_id)) / run_events.FILE_NAME
-        found = []
+        left = []
         for line in path.read_bytes().splitlines() if path.exists() else ():
             with suppress(ValueError):  # the last one may be half written
-                found.append(json.loads(line))
-        return found
+                left.append(json.loads(line))
+        return left
 
     def _ended(self, ticket: Ticket) -> bool:
         rows = self._rows(ticket)
@@ -281,13 +283,13 @@ class Campaign:
     def _await_end(self, ticket: Ticket) -> None:
         self._until(lambda: self._ended(ticket), ticket.name)
 
-    def _until(self, true: Callable[[], bool], what: str) -> None:
+    def _until(self, true: Callable[[], bool], purpose: str) -> None:
         end = time.monotonic() + _END_SECONDS
         while not true():
             self._start()
             time.sleep(_LOOK_SECONDS)
             if time.monotonic() > end:
-                raise Stuck(f"{what} does not come")
+                raise Stuck(f"{purpose} does not come")
 
     def _weigh(self) -> list[int]:
         """Measure the resident memory of each worker, in MB."""
@@ -317,12 +319,12 @@ class Campaign:
                 raise Stuck(f"a worker that was asked to end did so with {code}")
 
 
-def _write(asked: Asked, ticket: Ticket) -> str | None:
+def _write(request: Asked, ticket: Ticket) -> str | None:
     """Name what a request of a ticket's repository has changed; None: it has changed nothing."""
-    if asked.method == "GET" or f"/{ticket.repository.full_name}" not in asked.path:
+    if request.method == "GET" or f"/{ticket.repository.full_name}" not in request.path:
         return None
-    match = _WRITE.fullmatch(asked.path.replace(".git/", "/"))
-    if match is None or asked.status >= 300:
+    match = _WRITE.fullmatch(request.path.replace(".git/", "/"))
+    if match is None or request.status >= 300:
         return None
-    what = re.sub(r"\b\d+\b", "N", match[1] or match[2])
-    return f"{asked.method} {what}"
+    call = re.sub(r"\b\d+\b", "N", match[1] or match[2])
+    return f"{request.method} {call}"

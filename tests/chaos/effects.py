@@ -20,7 +20,7 @@ Effects = dict[str, list[str]]
 
 
 def of(ground: Ground, ticket: Ticket) -> Effects:
-    """Tell everything that a ticket has come to, on GitHub and in our own store."""
+    """Describe everything that a ticket has come to, on GitHub and in our own store."""
     with ground.world.lock:
         return _Told(ground, ticket).effects()
 
@@ -30,19 +30,19 @@ def creations(ground: Ground) -> dict[str, Counter[str]]:
 
     From the requests that GitHub has answered with 201, and its record of every branch.
     """
-    found: dict[str, Counter[str]] = {}
-    for asked in ground.world.requests.find("/api/v3/repos/*", method="POST"):
-        _, _, _, _, owner, name, kind, *rest = asked.path.split("/")
-        if asked.status == 201 and (kind in ("pulls", "check-runs") or rest[1:]):
-            what = kind if not rest else rest[-1]
-            if what in ("pulls", "check-runs", "comments", "reactions", "refs"):
-                found.setdefault(f"{owner}/{name}", Counter())[what] += 1
+    counts: dict[str, Counter[str]] = {}
+    for request in ground.world.requests.find("/api/v3/repos/*", method="POST"):
+        _, _, _, _, owner, name, kind, *rest = request.path.split("/")
+        if request.status == 201 and (kind in ("pulls", "check-runs") or rest[1:]):
+            kind_of_write = kind if not rest else rest[-1]
+            if kind_of_write in ("pulls", "check-runs", "comments", "reactions", "refs"):
+                counts.setdefault(f"{owner}/{name}", Counter())[kind_of_write] += 1
     for repository in ground.world.repositories.values():
-        moves = found.setdefault(repository.full_name, Counter())
+        moves = counts.setdefault(repository.full_name, Counter())
         for path in repository.git_dir.glob("logs/refs/heads/mergewright/**/*"):
             if path.is_file():
                 moves["moves of branches"] += len(path.read_text().splitlines())
-    return found
+    return counts
 
 
 class _Told:
@@ -53,7 +53,7 @@ class _Told:
         self._issue = ticket.issue
         self._us = ground.app.bot
         self._git_dir = ticket.repository.git_dir
-        found = ground.rows(
+        rows = ground.rows(
             "SELECT run_id, state, coalesce(outcome, '{}'), active FROM runs"
             " WHERE repository_id = ? AND number = ?",
             ticket.repository.id,
@@ -61,7 +61,7 @@ class _Told:
         )
         self._runs = [
             (run_id, state, json.loads(str(outcome)).get("reason"), int(bool(active)))
-            for run_id, state, outcome, active in found
+            for run_id, state, outcome, active in rows
         ]
         ours = re.compile(rf"mergewright/{ticket.issue.number}-")
         self._branches = {
@@ -83,7 +83,7 @@ class _Told:
             "run": [f"{state} {reason} active={active}" for _, state, reason, active in self._runs],
             "log": [problem for run in self._runs for problem in self._verify_log(str(run[0]))],
             "branch": [self._branch(*item) for item in sorted(self._branches.items())],
-            "pull request": [self._pull(one) for one in self._pulls],
+            "pull request": [self._pull(pull) for pull in self._pulls],
             "words on the pull request": [
                 self._comment(comment) for pull in self._pulls for comment in pull.comments
             ],
@@ -124,30 +124,30 @@ class _Told:
         diff = git_store.text(self._git_dir, "diff", "--full-index", f"{commit}^", commit)
         base = git_store.references(self._git_dir)["refs/heads/main"]
         where = "on main" if read.parents == (base,) else f"on {read.parents}"
-        who = f"{read.author.name} <{read.author.email}>"
-        return self._plain(f"{name} {where}, by {who}: {read.message}\n{diff}")
+        author = f"{read.author.name} <{read.author.email}>"
+        return self._plain(f"{name} {where}, by {author}: {read.message}\n{diff}")
 
-    def _pull(self, one: Issue) -> str:
-        pull = one.pull
+    def _pull(self, issue: Issue) -> str:
+        pull = issue.pull
         assert pull is not None
         head = "its branch" if pull.head_sha == self._branches.get(pull.head_ref) else "elsewhere"
-        facts = f"{one.state} {pull.draft} {pull.base_ref} <- {pull.head_ref} at {head}"
-        labels = sorted(label.name for label in one.labels)
-        return self._plain(f"{facts} by {one.author.login} {labels} {one.title}\n{one.body}")
+        facts = f"{issue.state} {pull.draft} {pull.base_ref} <- {pull.head_ref} at {head}"
+        labels = sorted(label.name for label in issue.labels)
+        return self._plain(f"{facts} by {issue.author.login} {labels} {issue.title}\n{issue.body}")
 
-    def _check(self, one: CheckRun) -> str:
-        said = ("path", "start_line", "annotation_level", "message")
-        notes = [tuple(note[name] for name in said) for note in one.annotations]
-        words = f"{one.name} {one.external_id} {one.status} {one.conclusion} {one.title}"
-        return self._plain(f"{words}\n{one.summary}\n{notes}")
+    def _check(self, check: CheckRun) -> str:
+        fields = ("path", "start_line", "annotation_level", "message")
+        notes = [tuple(note[name] for name in fields) for note in check.annotations]
+        words = f"{check.name} {check.external_id} {check.status} {check.conclusion} {check.title}"
+        return self._plain(f"{words}\n{check.summary}\n{notes}")
 
-    def _comment(self, one: Comment) -> str:
+    def _comment(self, comment: Comment) -> str:
         # Which checks had ended beside one that fails is a matter of time: rows and logs tell that.
-        shown = re.sub(r"(?m)^\|.*\n", "", one.body.partition("<details>")[0])
-        return self._plain(f"{one.author.login}: {shown}")
+        shown = re.sub(r"(?m)^\|.*\n", "", comment.body.partition("<details>")[0])
+        return self._plain(f"{comment.author.login}: {shown}")
 
     def _plain(self, text: str) -> str:
-        """Leave out what differs between two runs of one kind: names, numbers, times."""
+        """Remove what differs between two runs of one kind: names, numbers, times."""
         text = text.replace(self._repository.full_name, "REPOSITORY")
         text = text.replace(self._ground.address, "GITHUB")
         text = re.sub(r"(?<=It took ).*?(?= and cost)", "TIME", text)

@@ -60,13 +60,15 @@ class FleetCampaign(Campaign):
         log, stopped = self.ground.world.requests, list[Workers]()
         plain, wanted = log.add, f"/issues/{ticket.issue.number}/comments"
 
-        def add(asked: Asked) -> None:
-            plain(asked)
+        def add(request: Asked) -> None:
+            plain(request)
             # It looks for its comment, to make it where there is none.
             looks = (
-                not ticket.issue.comments and asked.method == "GET" and asked.path.endswith(wanted)
+                not ticket.issue.comments
+                and request.method == "GET"
+                and request.path.endswith(wanted)
             )
-            ours = f"/{ticket.repository.full_name}/" in asked.path
+            ours = f"/{ticket.repository.full_name}/" in request.path
             if looks and ours and not stopped and (workers := self._find_carrier(ticket)):
                 stopped.append(workers)
                 _signal(workers, signal.SIGSTOP)
@@ -80,13 +82,13 @@ class FleetCampaign(Campaign):
 
     def _find_carrier(self, ticket: Ticket) -> Workers | None:
         """Find the worker that has the run of a ticket."""
-        found = self.ground.rows(
+        rows = self.ground.rows(
             "SELECT process FROM worker_lease JOIN runs ON worker = 'worker ' || worker_lease.number"
             " WHERE active AND repository_id = ? AND runs.number = ?",
             ticket.repository.id,
             ticket.issue.number,
         )
-        pids = {int(str(process).split()[1]) for (process,) in found}
+        pids = {int(str(process).split()[1]) for (process,) in rows}
         return next((workers for workers in self.ground.crew if workers.pid in pids), None)
 
     # --- strikes ---------------------------------------------------------------------------------

@@ -66,9 +66,11 @@ class Workers:
         self.home = Path(environ["MERGEWRIGHT_HOME"]) if disk is None else disk
         self.has_new_disks = has_new_disks
         log.touch(mode=0o600)
-        own = (*_bound(), "-m", "tests.chaos.nursery", str(log), *([broken] if broken else ()))
+        command = (*_bound(), "-m", "tests.chaos.nursery", str(log), *([broken] if broken else ()))
         self._nursery = subprocess.Popen(
-            own if disk is None else nursery_disk.see(disk, Path(environ["MERGEWRIGHT_HOME"]), own),
+            command
+            if disk is None
+            else nursery_disk.see(disk, Path(environ["MERGEWRIGHT_HOME"]), command),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=dict(environ),
@@ -252,7 +254,7 @@ def laid_out(
         environments: Where environments are already, which are shared then.
         server: What a fleet shares; None: SQLite and one worker.
         workers: How many the fleet has.
-        has_new_disks: Each worker starts with nothing but what is durable.
+        has_new_disks: Each worker starts with only what is durable.
         more: Further variables of a worker.
     """
     home, scratch = folder / "home", folder / "scratch"
@@ -321,5 +323,5 @@ def crew_of(
 
 
 def _bound() -> tuple[str, ...]:
-    """Python, of which nothing stays when we are killed ourselves."""
+    """Return the start of a command for Python, of which nothing stays when we are killed."""
     return (sys.executable, "-I", "-c", play._BOUND, str(os.getpid()), sys.executable)

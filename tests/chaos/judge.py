@@ -1,4 +1,4 @@
-"""Hold what came of chaos against what comes of the same tickets when nobody is killed."""
+"""Compare what came of chaos with what comes of the same tickets without a kill."""
 
 import difflib
 import os
@@ -56,7 +56,7 @@ def judge(ground: Ground, tickets: Iterable[Ticket], expected: Mapping[str, Effe
 
 
 def _made(wanted: Effects) -> Counter[str]:
-    """What an undisturbed ticket creates, under the names of `effects.creations`."""
+    """Count what an undisturbed ticket creates, under the names of `effects.creations`."""
     names = {
         "pull request": "pulls",
         "check": "check-runs",
@@ -66,18 +66,18 @@ def _made(wanted: Effects) -> Counter[str]:
     }
     made = Counter({name: len(wanted[ours]) for ours, name in names.items() if wanted[ours]})
     # A comment that calls a person has taken the place of an earlier one.
-    made["comments"] += sum(" call=" in one for one in wanted["comment"])
+    made["comments"] += sum(" call=" in comment for comment in wanted["comment"])
     return made
 
 
-def compare(verdict: Verdict, name: str, wanted: Effects, found: Effects) -> None:
-    for what, ours in wanted.items():
-        theirs = found[what]
+def compare(verdict: Verdict, name: str, wanted: Effects, effects: Effects) -> None:
+    for kind, ours in wanted.items():
+        theirs = effects[kind]
         if len(theirs) != len(ours) or sorted(theirs) != sorted(ours):
-            _blame(verdict, f"{name}: {what}", ours, theirs)
+            _blame(verdict, f"{name}: {kind}", ours, theirs)
 
 
-def _blame(verdict: Verdict, what: str, ours: list[str], theirs: list[str]) -> None:
+def _blame(verdict: Verdict, kind: str, ours: list[str], theirs: list[str]) -> None:
     if len(theirs) < len(ours):
         verdict.lost += len(ours) - len(theirs)
     elif len(theirs) > len(ours):
@@ -93,67 +93,69 @@ def _blame(verdict: Verdict, what: str, ours: list[str], theirs: list[str]) -> N
         lineterm="",
     )
     shown = [line[:300] for line in lines][2:14]
-    verdict.words.append("\n    ".join((f"{what}: {len(ours)} wanted, {len(theirs)} here", *shown)))
+    verdict.words.append("\n    ".join((f"{kind}: {len(ours)} wanted, {len(theirs)} here", *shown)))
 
 
-def _count(verdict: Verdict, what: str, wanted: Counter[str], made: Counter[str]) -> None:
+def _count(verdict: Verdict, kind: str, wanted: Counter[str], made: Counter[str]) -> None:
     for name in wanted | made:
         more = made[name] - wanted[name]
         if more:
             verdict.double += max(0, more)
             verdict.lost += max(0, -more)
-            verdict.words.append(f"{what}: {wanted[name]} {name} wanted, {made[name]} made")
+            verdict.words.append(f"{kind}: {wanted[name]} {name} wanted, {made[name]} made")
 
 
 def _stored(ground: Ground) -> list[str]:
-    """What is wrong with our own files."""
-    found = []
+    """List what is wrong with our own files."""
+    problems = []
     files = (sql_inbox.FILE_NAME, sql_run_store.FILE_NAME, engine.FILE_NAME)
     for name in () if ground.server else files:
-        for (told,) in ask(ground.home / name, "PRAGMA integrity_check"):
-            if told != "ok":
-                found.append(f"{name}: {told}")
+        for (answer,) in ask(ground.home / name, "PRAGMA integrity_check"):
+            if answer != "ok":
+                problems.append(f"{name}: {answer}")
     active = ground.rows("SELECT run_id, state, worker FROM runs WHERE active")
-    found += [f"the run {run} is still {state} with {worker}" for run, state, worker in active]
+    problems += [f"the run {run} is still {state} with {worker}" for run, state, worker in active]
     if unread := ground.unread():
-        found.append(f"{unread} deliveries were never decided on")
+        problems.append(f"{unread} deliveries were never decided on")
     alive = ground.find_unfinished()
-    found += [f"the engine has {name} as {status}: {problem}" for name, status, problem in alive]
-    return found
+    problems += [f"the engine has {name} as {status}: {problem}" for name, status, problem in alive]
+    return problems
 
 
 def _unforeseen(log: Path) -> list[str]:
-    """What workers have said that nobody had foreseen; a run may have gone on after it."""
+    """List unforeseen errors in what workers have said; a run may have gone on after them."""
     with log.open(errors="replace") as lines:
         return [f"a worker said: {line[:3000]}" for line in lines if '"unforeseen"' in line]
 
 
 def find_left(ground: Ground) -> list[str]:
-    """What killed workers have left that is not ours any more."""
-    found = [f"a temporary file: {path}" for path in ground.scratch.iterdir()]
+    """List what killed workers have left and no later one has removed."""
+    leftovers = [f"a temporary file: {path}" for path in ground.scratch.iterdir()]
     for home in ground.homes:
-        found += _left_below(home)
-    return found + [f"a process: {process}" for process in _processes(ground.home)]
+        leftovers += _left_below(home)
+    return leftovers + [f"a process: {process}" for process in _processes(ground.home)]
 
 
 def _left_below(home: Path) -> list[str]:
-    found = [f"a work tree: {path}" for path in home.glob("trees/*") if path.is_dir()]
+    leftovers = [f"a work tree: {path}" for path in home.glob("trees/*") if path.is_dir()]
     for pattern in ("mirrors/*.scratch", "mirrors/*.git/**/*.lock"):
-        found += [f"of a clone: {path}" for path in home.glob(pattern)]
+        leftovers += [f"of a clone: {path}" for path in home.glob(pattern)]
     for path in home.glob("sandboxes/slot-*"):
         with slots.lock_if_free(home, int(path.name.removeprefix("slot-"))) as free:
             if not free:
-                found.append(f"an open sandbox: {path}")
-    found += [f"a sandbox's group: {name}" for name in cgroup.list_names(slots.make_prefix(home))]
-    return found
+                leftovers.append(f"an open sandbox: {path}")
+    leftovers += [
+        f"a sandbox's group: {name}" for name in cgroup.list_names(slots.make_prefix(home))
+    ]
+    return leftovers
 
 
 def _processes(home: Path) -> list[str]:
-    """Processes that name our folder: git, sandboxes, and whatever runs in them."""
-    found, wanted = [], os.fsencode(home)
+    """List processes that name our folder: git, sandboxes, and what runs in them."""
+    processes, wanted = [], os.fsencode(home)
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             words = (folder / "cmdline").read_bytes()
             if wanted in words and int(folder.name) != os.getpid():
-                found.append(f"{folder.name} {words.replace(bytes(1), b' ').decode()[:200]}")
-    return found
+                processes.append(f"{folder.name} {words.replace(bytes(1), b' ').decode()[:200]}")
+    return processes

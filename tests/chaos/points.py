@@ -35,13 +35,13 @@ class Point(NamedTuple):
         return f"{self.when.name}:{self.step}"
 
     @classmethod
-    def read(cls, told: str) -> Self:
-        when, _, step = told.partition(":")
+    def read(cls, text: str) -> Self:
+        when, _, step = text.partition(":")
         return cls(step, When[when])
 
 
 def arm(point: Point) -> None:
-    """Have this process die at the point, without another word."""
+    """Kill this process at the point, at once."""
     plain = engine._EngineMemory.__call__
 
     def kept(self: engine._EngineMemory, name: str, attempt: Callable[[], str]) -> str:

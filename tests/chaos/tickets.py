@@ -26,8 +26,8 @@ class Kind:
 
 
 def _of_demo(name: str) -> Kind:
-    found = SCENARIOS[name]
-    return Kind(name, found.title, found.body, found.files)
+    scenario = SCENARIOS[name]
+    return Kind(name, scenario.title, scenario.body, scenario.files)
 
 
 KINDS = {
@@ -72,8 +72,8 @@ class Tickets:
         self.all: list[Ticket] = []
         """Every one that was labelled, in order."""
 
-    def mixed(self, known: Container[str]) -> Iterator[str]:
-        return itertools.cycle([name for name in self._mix if name in known])
+    def mixed(self, names: Container[str]) -> Iterator[str]:
+        return itertools.cycle([name for name in self._mix if name in names])
 
     def label(self, kind: str) -> Ticket:
         wanted, world = KINDS[kind], self._ground.world

@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     description = json.loads(from_package(Path(arguments[0]), *OPENAPI))
     payloads = json.loads(from_package(Path(arguments[1]), *PAYLOADS))
     write(SLICE, as_text(sliced(description)))
-    write(EXAMPLES, as_text({each["name"]: each["examples"] for each in wanted(payloads)}))
+    write(EXAMPLES, as_text({payload["name"]: payload["examples"] for payload in wanted(payloads)}))
     schema = from_package(Path(arguments[2]), *SCHEMA).decode()
     write(GRAPHQL, print_ast(visit(parse(schema, no_location=True), _WithoutProse())))
     for path in (SLICE, EXAMPLES, GRAPHQL):
@@ -68,13 +68,13 @@ def from_package(archive: Path, name: str, version: str, member: str) -> bytes:
 def sliced(description: dict[str, Any]) -> dict[str, Any]:
     """Cut the description down to our operations and hooks with all that they refer to."""
     paths: dict[str, dict[str, Any]] = {}
-    for operation in operations.OPERATIONS:
+    for operation in sorted(operations.OPERATIONS):
         method, template = operation.split()
         try:
-            found = description["paths"][template][method.lower()]
+            described = description["paths"][template][method.lower()]
         except KeyError:
             raise SystemExit(f"GitHub's description has no operation {operation}") from None
-        paths.setdefault(template, {})[method.lower()] = _without_prose(found)
+        paths.setdefault(template, {})[method.lower()] = _without_prose(described)
     hooks = {}
     for hook in operations.HOOKS:
         body = description["x-webhooks"][hook]["post"]["requestBody"]
@@ -95,11 +95,11 @@ def sliced(description: dict[str, Any]) -> dict[str, Any]:
 
 def wanted(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Choose the events that our listener hears."""
-    found = [each for each in payloads if each["name"] in operations.EXAMPLE_EVENTS]
-    missing = set(operations.EXAMPLE_EVENTS) - {each["name"] for each in found}
+    chosen = [payload for payload in payloads if payload["name"] in operations.EXAMPLE_EVENTS]
+    missing = set(operations.EXAMPLE_EVENTS) - {payload["name"] for payload in chosen}
     if missing:
         raise SystemExit(f"the examples have no event {', '.join(sorted(missing))}")
-    return found
+    return chosen
 
 
 class _WithoutProse(Visitor):
@@ -111,7 +111,7 @@ class _WithoutProse(Visitor):
 
 
 def as_text(content: Any) -> str:
-    """Give compact JSON."""
+    """Return compact JSON."""
     return json.dumps(content, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
 
 
@@ -128,8 +128,8 @@ def _closure(start: Any, components: dict[str, Any]) -> dict[str, dict[str, Any]
         kind, name = waiting.pop().removeprefix("#/components/").split("/", 1)
         if name in kept.setdefault(kind, {}):
             continue
-        found = components[kind][name]
-        kept[kind][name] = found if kind == "examples" else _without_prose(found)
+        component = components[kind][name]
+        kept[kind][name] = component if kind == "examples" else _without_prose(component)
         waiting |= _references(kept[kind][name])
     return kept
 
@@ -146,7 +146,7 @@ def _references(node: Any) -> set[str]:
 
 def _without_prose(node: Any, *, names: bool = False) -> Any:
     if isinstance(node, list):
-        return [_without_prose(each) for each in node]
+        return [_without_prose(part) for part in node]
     if not isinstance(node, dict):
         return node
     kept = {}
@@ -161,10 +161,10 @@ def _without_prose(node: Any, *, names: bool = False) -> Any:
 
 
 def _member(package: tarfile.TarFile, member: str) -> bytes:
-    found = package.extractfile(f"package/{member}")
-    if found is None:
+    file = package.extractfile(f"package/{member}")
+    if file is None:
         raise SystemExit(f"{package.name!r} has no file {member}")
-    return found.read()
+    return file.read()
 
 
 if __name__ == "__main__":

@@ -1,47 +1,9 @@
 """Which part of GitHub's description is vendored: what we call, and the hooks we get."""
 
-OPERATIONS = (
-    "GET /app",
-    "GET /app/hook/deliveries",
-    "GET /app/hook/deliveries/{delivery_id}",
-    "POST /app/installations/{installation_id}/access_tokens",
-    "GET /repos/{owner}/{repo}",
-    "GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs",
-    "GET /repos/{owner}/{repo}/actions/runs",
-    "POST /repos/{owner}/{repo}/check-runs",
-    "GET /repos/{owner}/{repo}/collaborators/{username}/permission",
-    "GET /repos/{owner}/{repo}/commits/{ref}/check-runs",
-    "GET /repos/{owner}/{repo}/commits/{ref}/status",
-    "GET /repos/{owner}/{repo}/contents/{path}",
-    "GET /repos/{owner}/{repo}/installation",
-    "POST /repos/{owner}/{repo}/issues",
-    "GET /repos/{owner}/{repo}/issues/comments/{comment_id}",
-    "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}",
-    "DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}",
-    "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions",
-    "GET /repos/{owner}/{repo}/issues/{issue_number}",
-    "PATCH /repos/{owner}/{repo}/issues/{issue_number}",
-    "GET /repos/{owner}/{repo}/issues/{issue_number}/comments",
-    "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
-    "POST /repos/{owner}/{repo}/issues/{issue_number}/labels",
-    "DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}",
-    "POST /repos/{owner}/{repo}/issues/{issue_number}/reactions",
-    "GET /repos/{owner}/{repo}/pulls",
-    "POST /repos/{owner}/{repo}/pulls",
-    "GET /repos/{owner}/{repo}/pulls/{pull_number}",
-    "PATCH /repos/{owner}/{repo}/pulls/{pull_number}",
-    "POST /repos/{owner}/{repo}/pulls/comments/{comment_id}/reactions",
-    "POST /repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies",
-    "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge",
-    "POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers",
-    "GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews",
-    "POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews",
-    "POST /repos/{owner}/{repo}/statuses/{sha}",
-    "GET /user",
-    "GET /user/installations",
-    "GET /user/installations/{installation_id}/repositories",
-    "GET /users/{username}",
-)
+from tests.simulator import calls, serving
+
+assert serving.AREAS, "which register the operations that there are"
+OPERATIONS = frozenset(map(str, calls.OPERATIONS))
 
 # What the simulator has although no run of ours calls it (yet), and why.
 NOT_CALLED: dict[str, str] = {

@@ -53,8 +53,8 @@ def demo(
     checks and git are real. Exit code 0: every outcome was as expected; 1: one was not.
     """
     if scenario == "list":
-        for known in SCENARIOS.values():
-            print(f"{known.name:<14} {known.sentence}")
+        for option in SCENARIOS.values():
+            print(f"{option.name:<14} {option.sentence}")
         return
     if scenario is not None and scenario not in SCENARIOS:
         raise typer.BadParameter(
@@ -208,7 +208,7 @@ def _show_pull(played: Play, pull: Issue, out: Console) -> None:
 
 
 def _explain(played: Play, out: Console) -> None:
-    """Say what should have come, and what the service printed last."""
+    """Print what should have come, and what the service printed last."""
     scenario = played.scenario
     expected = f"{scenario.name} should end with {scenario.ends.value}"
     out.print(f"\nUnexpected outcome: {expected}.", style="red")
@@ -234,9 +234,9 @@ def _linger(plays: Sequence[Play], out: Console) -> None:
         ]
     places.append(("log of the service", str(stage.service.log)))
     out.print(Rule("still running; Ctrl-C stops it"))
-    for what, address in places:
+    for label, address in places:
         if address:
-            out.print(f"{what:<26} {address}", highlight=False, soft_wrap=True)
+            out.print(f"{label:<26} {address}", highlight=False, soft_wrap=True)
     try:
         while True:
             time.sleep(3600)

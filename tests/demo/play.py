@@ -75,7 +75,7 @@ class Service:
         """Start nothing yet.
 
         Args:
-            environ: Its settings; those of whoever plays are not handed on.
+            environ: Its settings; those of the caller are not passed on.
             log: Takes what it prints.
         """
         inherited = {name: value for name, value in os.environ.items() if name not in _OUR_OWN}
@@ -120,7 +120,7 @@ class Service:
             process.wait()
 
     def pid(self) -> int:
-        """Number of its first process, which watches over the two others."""
+        """Return the number of its first process, which watches over the two others."""
         if self._process is None:
             raise PermanentError("The service is not running.")
         return self._process.pid
@@ -184,15 +184,9 @@ class Play:
         ).splitlines()
         line = next(at for at, text in enumerate(shown, 1) if recorded.REMARK_AT in text)
         remark = {"path": recorded.SERVICES, "line": line, "body": recorded.REMARK}
-        world = self.stage.world
-        with world.lock:
-            token = world.token_for(MAINTAINER)
-        httpx.post(
-            f"{self.stage.address}/api/v3/repos/{self.repository.full_name}"
-            f"/pulls/{pull.number}/reviews",
-            json={"event": "REQUEST_CHANGES", "body": "", "comments": [remark]},
-            headers={"Authorization": f"Bearer {token}"},
-        ).raise_for_status()
+        sent = {"event": "REQUEST_CHANGES", "body": "", "comments": [remark]}
+        with self.stage.world.open_client(self.repository, MAINTAINER) as client:
+            client.post(f"pulls/{pull.number}/reviews", json=sent).raise_for_status()
 
     def pull(self) -> Issue | None:
         pulls = [issue for issue in self.repository.issues.values() if issue.pull is not None]
@@ -252,10 +246,10 @@ def playing(
 def serving_recorded() -> Iterator[dict[str, str]]:
     """Serve the recorded model; give the settings of a service that asks it."""
     with scripted.serving(recorded.reply) as server:
-        given = server.environ("chat", recorded.NAME)
+        environ = server.environ("chat", recorded.NAME)
         yield {
-            **given,
-            "MERGEWRIGHT_MODEL_PRICES": f"{given['MERGEWRIGHT_MODEL']}=3/15",
+            **environ,
+            "MERGEWRIGHT_MODEL_PRICES": f"{environ['MERGEWRIGHT_MODEL']}=3/15",
             # A person who reviews is answered at once.
             "MERGEWRIGHT_QUIET_SECONDS": "1",
         }
@@ -319,7 +313,7 @@ def make_repository(
 ) -> Repository:
     """Make a repository with our label in which the maintainer may write.
 
-    An earlier one of this name is renamed: what set it up serves whoever has its address next.
+    An earlier one of this name is renamed: its environment serves the next repository at this address.
 
     Args:
         source: Where its files are laid out; must not exist.
@@ -363,7 +357,7 @@ def people_and_app(world: World, listener: str, folder: Path) -> tuple[App, dict
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """Hold the demo's data folder, emptied of what an earlier play left."""
+    """Yield the demo's data folder, emptied of what an earlier play left."""
     with (home / "demo.lock").open("w") as door:
         try:
             fcntl.flock(door, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -96,7 +96,7 @@ _ANSWER = (
 
 
 def reply(seen: Seen) -> Said:
-    """Give the reply of this turn."""
+    """Return the reply of this turn."""
     if "to review the diff" in seen.system:
         return _say(("submit_review", {"approve": True}))
     turns = _ANSWER if "to answer the review" in seen.system else _CHANGE

@@ -29,31 +29,36 @@ MOST_WRONG = 1.0
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Look at what is asked for, and tell it."""
-    asked = _read_arguments(argv)
+    arguments = _read_arguments(argv)
     looked = []
     with tempfile.TemporaryDirectory() as scratch, ProcessPoolExecutor(os.cpu_count()) as several:
-        trees = [_fetch(project, asked.keep or Path(scratch)) for project in asked.projects]
-        rules = [frozenset(asked.rules)] * len(trees)
-        for each in several.map(whole_trees.look, asked.projects, trees, rules):
-            looked.append(each)
-            print(f"{len(looked)} of {len(trees)}: {each.project}", flush=True)
-    said = judged.read(judged.FILE.read_text("utf-8"))
+        trees = [_fetch(project, arguments.keep or Path(scratch)) for project in arguments.projects]
+        rules = [frozenset(arguments.rules)] * len(trees)
+        for project_look in several.map(whole_trees.look, arguments.projects, trees, rules):
+            looked.append(project_look)
+            print(f"{len(looked)} of {len(trees)}: {project_look.project}", flush=True)
+    judgements = judged.read(judged.FILE.read_text("utf-8"))
     blocks = [
-        one for each in looked for one in each.found if one.finding.severity is Severity.BLOCK
+        block
+        for project_look in looked
+        for block in project_look.found
+        if block.finding.severity is Severity.BLOCK
     ]
-    if asked.write:
-        names = {project.name for project in asked.projects}
+    if arguments.write:
+        names = {project.name for project in arguments.projects}
         kept = {
-            key: said[key] for key in said if not (key.project in names and key.rule in asked.rules)
+            key: judgements[key]
+            for key in judgements
+            if not (key.project in names and key.rule in arguments.rules)
         }
-        said = kept | {block.key: said.get(block.key, Judgement()) for block in blocks}
-        judged.FILE.write_text(judged.write(said), "utf-8")
-    if len(asked.rules) == 1:
-        for each in looked:
-            for found in each.found:
+        judgements = kept | {block.key: judgements.get(block.key, Judgement()) for block in blocks}
+        judged.FILE.write_text(judged.write(judgements), "utf-8")
+    if len(arguments.rules) == 1:
+        for project_look in looked:
+            for found in project_look.found:
                 _show(found)
-    _print_counts(looked, asked.rules)
-    return _conclude(looked, blocks, said)
+    _print_counts(looked, arguments.rules)
+    return _conclude(looked, blocks, judgements)
 
 
 def _fetch(project: Project, folder: Path) -> Path:
@@ -64,12 +69,14 @@ def _fetch(project: Project, folder: Path) -> Path:
     return tree
 
 
-def _conclude(looked: list[Looked], blocks: list[Found], said: Mapping[Key, Judgement]) -> int:
-    by = Counter(said.get(block.key, Judgement()).verdict for block in blocks)
-    files = sum(each.python_files for each in looked)
+def _conclude(
+    looked: list[Looked], blocks: list[Found], judgements: Mapping[Key, Judgement]
+) -> int:
+    by = Counter(judgements.get(block.key, Judgement()).verdict for block in blocks)
+    files = sum(project_look.python_files for project_look in looked)
     share = 1000 * by["wrong"] / files
     for block in blocks:
-        if said.get(block.key, Judgement()).verdict != "right":
+        if judgements.get(block.key, Judgement()).verdict != "right":
             _show(block)
     print(
         f"{len(looked)} projects, {files:,} Python files; {len(blocks)} findings would withhold a"
@@ -86,30 +93,32 @@ def _show(found: Found) -> None:
 
 
 def _print_counts(looked: list[Looked], rules: Sequence[str]) -> None:
-    found = Counter(
-        (one.finding.rule, one.finding.severity) for each in looked for one in each.found
+    counts = Counter(
+        (finding.finding.rule, finding.finding.severity)
+        for project_look in looked
+        for finding in project_look.found
     )
     print(f"{'rule':28}" + "".join(f"{severity.value:>8}" for severity in Severity))
     for rule in rules:
-        print(f"{rule:28}" + "".join(f"{found[rule, severity]:8}" for severity in Severity))
+        print(f"{rule:28}" + "".join(f"{counts[rule, severity]:8}" for severity in Severity))
     for rule, why in LEFT_OUT.items():
         print(f"left out: {rule}, which {why}")
 
 
 def _read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    known = {project.name: project for project in PROJECTS}
+    by_name = {project.name: project for project in PROJECTS}
     held = (*registry.OF_CHANGES, *ruff_contract.RULES)
     rules = [rule.id for rule in held if rule.id not in LEFT_OUT]
     parser = argparse.ArgumentParser(prog="python -m tests.false_positives", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=known, help="these projects alone")
+    parser.add_argument("--only", nargs="+", choices=by_name, help="these projects alone")
     parser.add_argument(
         "--rules", nargs="+", choices=rules, default=rules, help="these rules alone"
     )
     parser.add_argument("--write", action="store_true", help="add what is new to judged.toml")
     parser.add_argument("--keep", type=Path, help="unpack here, and use what is unpacked already")
-    asked = parser.parse_args(argv)
-    asked.projects = tuple(known[name] for name in asked.only or known)
-    return asked
+    arguments = parser.parse_args(argv)
+    arguments.projects = tuple(by_name[name] for name in arguments.only or by_name)
+    return arguments
 
 
 if __name__ == "__main__":

@@ -44,14 +44,14 @@ def make_key(project: str, rule: str, path: str, text: str) -> Key:
 
 def read(text: str) -> dict[Key, Judgement]:
     """Read the list."""
-    found = {}
+    judgements = {}
     for project, rows in tomllib.loads(text).items():
         for row in rows["judged"]:
             key = Key(project, row["rule"], row["path"], row["line"])
-            assert key not in found, f"judged twice: {key}"
+            assert key not in judgements, f"judged twice: {key}"
             assert row["verdict"] in VERDICTS, f"{row['verdict']}: {key}"
-            found[key] = Judgement(row["verdict"], row["why"])
-    return found
+            judgements[key] = Judgement(row["verdict"], row["why"])
+    return judgements
 
 
 def write(judged: Mapping[Key, Judgement]) -> str:
@@ -59,7 +59,7 @@ def write(judged: Mapping[Key, Judgement]) -> str:
     lines = [_HEAD]
     for project in sorted({key.project for key in judged}):
         lines.append(f"[{project}]\njudged = [\n")
-        for key in sorted(one for one in judged if one.project == project):
+        for key in sorted(candidate for candidate in judged if candidate.project == project):
             row = key._asdict() | judged[key]._asdict()
             # A text of JSON is one of TOML.
             fields = (f"{name} = {json.dumps(row[name])}" for name in row if name != "project")

@@ -1,4 +1,4 @@
-"""Hold every file of a tree against every rule, as if a run had added it.
+"""Check every file of a tree against every rule, as if a run had added it.
 
 The files come in changes of the size that a run may make, each on top of all the others, so that
 names are followed as they are in a run.
@@ -47,7 +47,7 @@ class Looked:
 
 
 def look(project: Project, tree: Path, rules: Collection[str]) -> Looked:
-    """Hold the files below a folder against the rules of these ids."""
+    """Check the files below a folder against the rules of these ids."""
     files = {
         path.relative_to(tree).as_posix(): path.read_bytes()
         for path in sorted(tree.rglob("*"))
@@ -83,7 +83,7 @@ def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[
     remarks = changed_files.read_remarks(done.stdout.decode())
     assert remarks is not None, done.stderr
     paths = (Path(remark.path).relative_to(tree).as_posix() for remark in remarks)
-    placed = [replace(one, path=path) for one, path in zip(remarks, paths, strict=True)]
+    placed = [replace(remark, path=path) for remark, path in zip(remarks, paths, strict=True)]
     listed = readers.list_items(placed)
     once = tuple(changed_files.count_once(listed))
     change = Change(
@@ -110,9 +110,9 @@ def _found(project: str, findings: list[Finding], files: Mapping[str, bytes]) ->
 def _changes(files: Mapping[str, bytes]) -> Iterator[tuple[Change, dict[str, bytes]]]:
     paths = sorted(files)
     for at in range(0, len(paths), FILES):
-        some = paths[at : at + FILES]
-        added = tuple(ChangedFile(path=path, before=None, after=files[path]) for path in some)
-        rest = {path: content for path, content in files.items() if path not in some}
+        chosen = paths[at : at + FILES]
+        added = tuple(ChangedFile(path=path, before=None, after=files[path]) for path in chosen)
+        rest = {path: content for path, content in files.items() if path not in chosen}
         yield Change(base_commit="0" * 40, files=added), rest
 
 

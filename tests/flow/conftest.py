@@ -57,10 +57,10 @@ def run(store: Path, tmp_path: Path) -> Runner:
 @pytest.fixture(scope="session")
 def stage(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A simulated GitHub with the real service beside it: listener and worker, each a process."""
-    # Nobody in a story writes a second thought later than this.
+    # No person in a story corrects a comment later than this.
     soon = {"MERGEWRIGHT_QUIET_SECONDS": "1", "MERGEWRIGHT_RECONCILE_MINUTES": "0.02"}
     with faulty_github.staging(store, tmp_path_factory.mktemp("github"), **soon) as made:
-        # Whoever made the App may have asked for more than we have a use for.
+        # The App may have been made with more events than we use.
         made.app.hook.events = APP_EVENTS
         yield made
 
@@ -69,12 +69,12 @@ Teller = Callable[..., Story]
 
 
 @pytest.fixture
-def story(stage: Stage, tmp_path: Path) -> Iterator[Teller]:
+def begin_story(stage: Stage, tmp_path: Path) -> Iterator[Teller]:
     """Begin a story about a labelled issue; what it did to GitHub is undone afterwards."""
 
     def begin(**facts: object) -> Story:
-        return github_stories.tell(stage, tmp_path, **facts)  # type: ignore[arg-type]
+        return github_stories.make_story(stage, tmp_path, **facts)  # type: ignore[arg-type]
 
     yield begin
     stage.world.faults.remove()
-    stage.world.hooks.faults.clear()
+    stage.world.hooks.lost.clear()

@@ -6,11 +6,11 @@ import re
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
@@ -23,11 +23,10 @@ from tests.demo.play import LABEL, MAINTAINER, OWNER, REPORTER, Stage
 from tests.faulty_github import Asked, Fault, Kind
 from tests.flow import stories
 from tests.folders import lay_files
+from tests.processes import wait_until
 from tests.signed_logs import assert_signed
 from tests.simulator import actions
 from tests.simulator.records import CheckRun, Comment, Issue, Repository, User
-
-T = TypeVar("T")
 
 TITLE = "Coins need a note"
 _FIELD = "note = models.CharField(max_length=50, blank=True, default='')"
@@ -129,15 +128,7 @@ class Story:
             return actions.comment(self.issue, world.user(by), body)
 
     def person(self, login: str = MAINTAINER) -> httpx.Client:
-        """Give a client with which a person uses the API, below the repository."""
-        world = self.stage.world
-        with world.lock:
-            token = world.token_for(login)
-        return httpx.Client(
-            base_url=f"{self.stage.address}/api/v3/repos/{self.name}",
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=10,
-        )
+        return self.stage.world.open_client(self.repository, login)
 
     def review(self, *remarks: tuple[str, int, str]) -> None:
         """Ask for changes of the one pull request."""
@@ -148,7 +139,7 @@ class Story:
             client.post(f"/pulls/{pull.number}/reviews", json=made).raise_for_status()
 
     def say(self, body: str) -> Comment:
-        """Comment in the conversation of the one pull request."""
+        """Write a comment in the conversation of the one pull request."""
         (pull,) = self.pulls()
         world = self.stage.world
         with world.lock:
@@ -174,11 +165,8 @@ class Story:
         return commit
 
     def fault(self, kind: Kind, method: str = "*", path: str = "*", **more: object) -> Fault:
-        """Let requests fail; a path is below the repository's API, or begins with a slash."""
-        whole = path if path.startswith("/") else f"/api/v3/repos/{self.name}/{path}"
-        made = Fault(kind=kind, method=method, path=whole, **more)  # type: ignore[arg-type]
-        self.stage.world.faults.add(made)
-        return made
+        """Make requests fail; a path is below the repository's API, or begins with a slash."""
+        return self.stage.world.faults.fail(self.name, kind, method, path, **more)
 
     # --- what comes of it ----------------------------------------------------------------------
 
@@ -200,17 +188,17 @@ class Story:
             return [store.get_run(run_id) for run_id, _ in rows]
 
     def _rows(self) -> list[tuple[str, bool]]:
-        """Id of each run, and whether it is over: what is asked again and again has to be cheap."""
+        """List the id of every run, and whether it is over: cheap, as it is asked again and again."""
         place = self.stage.home / "mergewright.sqlite"
         if not place.exists():
             return []
-        asked = (
+        query = (
             "SELECT run_id, outcome IS NOT NULL FROM runs WHERE repository_id = ? AND number = ?"
             " ORDER BY queued_at, run_id"
         )
         with closing(sqlite3.connect(f"file:{place}?mode=ro", uri=True, timeout=30)) as database:
             try:
-                return database.execute(asked, (self.repository.id, self.issue.number)).fetchall()
+                return database.execute(query, (self.repository.id, self.issue.number)).fetchall()
             except sqlite3.OperationalError as problem:
                 if "no such table" in str(problem):
                     return []
@@ -223,11 +211,11 @@ class Story:
                 return None
             return self.runs()[attempt - 1].outcome
 
-        return await_(over, f"the end of run {attempt} of {self.name}", 120)
+        return wait_until(over, 120, f"the end of run {attempt} of {self.name}")
 
     def decided(self) -> list[tuple[str, str]]:
         """Wait until a delivery of the label is decided: outcome and reason of each that is."""
-        return await_(lambda: self.list_decided() or None, f"the decision on {self.name}")
+        return wait_until(self.list_decided, 60, f"the decision on {self.name}")
 
     def list_decided(self) -> list[tuple[str, str]]:
         with closing(Inbox(self.stage.home)) as inbox:
@@ -235,22 +223,25 @@ class Story:
         return [(row.outcome, row.reason) for row in rows if row is not None and row.outcome]
 
     def labelled(self) -> list[str]:
-        """Ids of the deliveries that tell of the label on the issue, each once."""
-        found = []
+        """List the ids of the deliveries about the label on the issue, each once."""
+        numbers = []
         for package in list(self.stage.world.hooks.log):
             if (package.event, package.action) != ("issues", "labeled"):
                 continue
-            told = json.loads(package.body)
-            here = (told["repository"]["id"], told["issue"]["number"])
-            if told["label"]["name"] == LABEL and here == (self.repository.id, self.issue.number):
-                found.append(package.guid)
-        return list(dict.fromkeys(found))
+            payload = json.loads(package.body)
+            here = (payload["repository"]["id"], payload["issue"]["number"])
+            if payload["label"]["name"] == LABEL and here == (
+                self.repository.id,
+                self.issue.number,
+            ):
+                numbers.append(package.guid)
+        return list(dict.fromkeys(numbers))
 
     def comments(self) -> list[Comment]:
         return [comment for comment in self.issue.comments if comment.author is self.us]
 
     def pulls(self) -> list[Issue]:
-        """Pull requests that are there for the issue."""
+        """List the pull requests that are there for the issue."""
         ours = f"mergewright/{self.issue.number}-"
         return [
             pull
@@ -272,17 +263,17 @@ class Story:
         return done.stdout
 
     def branches(self) -> list[str]:
-        """Branches of ours that are there for the issue."""
+        """List the branches of ours that are there for the issue."""
         ours = f"refs/heads/mergewright/{self.issue.number}-*"
         return self.git("for-each-ref", "--format=%(refname:short)", ours).split()
 
     def sign(self, comment: Comment) -> list[str]:
-        await_(lambda: comment.reactions or None, f"a reaction in {self.name}")
+        wait_until(lambda: comment.reactions, 60, f"a reaction in {self.name}")
         assert all(reaction.user is self.us for reaction in comment.reactions)
         return [reaction.content for reaction in comment.reactions]
 
     def events(self, attempt: int = 1) -> list[dict[str, Any]]:
-        """What a run has recorded so far."""
+        """Read what a run has recorded so far."""
         folder = self.stage.home / "runs" / self.runs()[attempt - 1].run.run_id
         try:
             lines = (folder / "events.jsonl").read_text().splitlines()
@@ -291,18 +282,18 @@ class Story:
         return [json.loads(line) for line in lines if line.endswith("}")]
 
     def started(self, since: int = 0, attempt: int = 1) -> list[str]:
-        """Names of the steps that were begun after so many events."""
+        """List the names of the steps that were begun after so many events."""
         events = self.events(attempt)[since:]
         return [event["step"] for event in events if event["event"] == "started"]
 
     def begun(self, step: str) -> None:
         """Wait until a step of the run is under way."""
-        await_(lambda: self.runs() or None, f"the run of {self.name}")
+        wait_until(self.runs, 60, f"the run of {self.name}")
         there = f"the step {step} in {self.name}"
-        await_(lambda: step in self.started() or None, there, 90)
+        wait_until(lambda: step in self.started(), 90, there)
 
     def requests(self, path: str = "*") -> list[Asked]:
-        """What was asked of GitHub since the story began."""
+        """List the requests to GitHub since the story began."""
         # A request is noted when it is over, which may be after its answer has arrived.
         time.sleep(0.1)
         return self.stage.world.requests.find(path, self.since)
@@ -312,7 +303,7 @@ class Story:
         return (folder / "run.log").read_text()
 
     def assert_ready(self) -> Issue:
-        """Hold a finished story against what a run without any trouble leaves, exactly once."""
+        """Check that a finished story left what a run without any trouble leaves, exactly once."""
         outcome = self.ended()
         assert outcome.reason.value == "ready", outcome.sentence
         log = assert_signed(self.stage.home, outcome.run_id)
@@ -336,31 +327,20 @@ class Story:
         return pull
 
     def assert_nothing_pushed(self) -> None:
-        """Nothing but words on the issue has come of it."""
+        """Check that only words on the issue have come of it."""
         assert self.branches() == []
         assert self.pulls() == []
         assert self.checks() == []
 
 
-def await_(found: Callable[[], T | None], what: str, seconds: float = 60) -> T:
-    end, pause = time.monotonic() + seconds, 0.05
-    while time.monotonic() < end:
-        if (hit := found()) is not None:
-            return hit
-        # Whoever looks too often takes the time from whom it waits for.
-        time.sleep(pause)
-        pause = min(1.2 * pause, 0.2)
-    raise AssertionError(f"{what} did not come within {seconds} s")
-
-
-def push_tint(told: Story) -> str:
-    """Have people add a field and its migration to the base."""
+def push_tint(story: Story) -> str:
+    """Add a field and its migration to the base, as people would."""
     field = "    tint = models.CharField(default='', max_length=20)\n"
-    told.push(MODELS, FILES[MODELS].replace(_OWNER, _OWNER + field), "Tint purses", branch="main")
-    return told.push("till/migrations/0002_tint.py", _TINT, "Migrate it", branch="main")
+    story.push(MODELS, FILES[MODELS].replace(_OWNER, _OWNER + field), "Tint purses", branch="main")
+    return story.push("till/migrations/0002_tint.py", _TINT, "Migrate it", branch="main")
 
 
-def tell(
+def make_story(
     stage: Stage,
     folder: Path,
     *,
@@ -370,7 +350,7 @@ def tell(
     owner: str = OWNER,
     fresh: bool = False,
 ) -> Story:
-    """Begin a story: an issue that nobody has labelled yet, in a small repository.
+    """Begin a story: an issue without a label, in a small repository.
 
     Args:
         fresh: Its checks on base have not been measured yet, even if another story had its files.

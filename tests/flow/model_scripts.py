@@ -126,8 +126,8 @@ class Scripts:
     """
 
     def __init__(self, **parts: Sequence[Turns]) -> None:
-        given = {"agent": [CARRIED], **parts}
-        self._parts: dict[str, Sequence[Turns]] = given
+        conversations = {"agent": [CARRIED], **parts}
+        self._parts: dict[str, Sequence[Turns]] = conversations
         self._begun: dict[str, list[str]] = {}
 
     def __call__(self, seen: Seen) -> Said:

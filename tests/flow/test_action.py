@@ -27,7 +27,7 @@ _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 
 
 @pytest.fixture
-def job(stage, story, tmp_path, temp):
+def job(stage, begin_story, tmp_path, temp):
     """Label an issue of an account of its own, and carry out the job that this starts."""
 
     def begin(by: str = MAINTAINER, owner: str = "solo", **facts: str) -> SimpleNamespace:
@@ -36,20 +36,20 @@ def job(stage, story, tmp_path, temp):
         app.hook.events, app.hook.url = ("issues",), "http://127.0.0.1:9/"
         if owner not in world.users:
             world.add_user(owner)
-        told = story(owner=owner, **facts)
-        world.grant(told.repository, REPORTER, "triage")
+        story = begin_story(owner=owner, **facts)
+        world.grant(story.repository, REPORTER, "triage")
         allowed = {name.replace("-", "_"): level for name, level in WORKFLOW["permissions"].items()}
-        installed = world.install(app, owner, [told.repository], {"metadata": "read", **allowed})
+        installed = world.install(app, owner, [story.repository], {"metadata": "read", **allowed})
         token = world.issue_token(installed).value
         with world.lock:
-            label = told.repository.labels[LABEL]
-            actions.add_labels(told.issue, [label], world.user(by))
+            label = story.repository.labels[LABEL]
+            actions.add_labels(story.issue, [label], world.user(by))
         assert world.hooks.drain(30)
-        (sent,) = [one for one in world.hooks.log if one.hook is app.hook and
-                   one.repository_id == told.repository.id and one.action == "labeled"]  # fmt: skip
+        (sent,) = [delivery for delivery in world.hooks.log if delivery.hook is app.hook and
+                   delivery.repository_id == story.repository.id and delivery.action == "labeled"]  # fmt: skip
         payload = json.loads(sent.body)
         del payload["installation"]
-        return carry_out(payload, token, stage, told, tmp_path, temp)
+        return carry_out(payload, token, stage, story, tmp_path, temp)
 
     return begin
 
@@ -67,7 +67,7 @@ def temp(stage) -> Iterator[Path]:
         yield folder
 
 
-def carry_out(payload, token, stage, told, folder, temp) -> SimpleNamespace:
+def carry_out(payload, token, stage, story, folder, temp) -> SimpleNamespace:
     output, summary = folder / "output", folder / "summary"
     (folder / "event.json").write_text(json.dumps(payload))
     (folder / "workspace").mkdir()
@@ -77,10 +77,10 @@ def carry_out(payload, token, stage, told, folder, temp) -> SimpleNamespace:
         "runner.temp": str(temp),
     }  # fmt: skip
     context["inputs.token"] = fill(DEFINED["inputs"]["token"]["default"], context)
-    given = {name: value for name, value in os.environ.items() if "MERGEWRIGHT" not in name} | {
+    environ = {name: value for name, value in os.environ.items() if "MERGEWRIGHT" not in name} | {
         "GITHUB_ACTIONS": "true", "GITHUB_ACTION_PATH": str(ACTION), "RUNNER_TEMP": str(temp),
         "GITHUB_EVENT_PATH": str(folder / "event.json"), "GITHUB_EVENT_NAME": "issues",
-        "GITHUB_REPOSITORY": told.name, "GITHUB_API_URL": context["github.api_url"],
+        "GITHUB_REPOSITORY": story.name, "GITHUB_API_URL": context["github.api_url"],
         "GITHUB_SERVER_URL": stage.address, "GITHUB_OUTPUT": str(output),
         "GITHUB_STEP_SUMMARY": str(summary),
     }  # fmt: skip
@@ -91,19 +91,19 @@ def carry_out(payload, token, stage, told, folder, temp) -> SimpleNamespace:
         more = {name: fill(value, context) for name, value in step.get("env", {}).items()}
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]],
-            env={**given, **more}, cwd=folder / "workspace", timeout=300, check=False,
+            env={**environ, **more}, cwd=folder / "workspace", timeout=300, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         printed, code = printed + done.stdout, done.returncode
     outputs = dict(line.split("=", 1) for line in output.read_text().splitlines())
     words = summary.read_text() if summary.exists() else ""
     return SimpleNamespace(
-        told=told, code=code, printed=printed, outputs=outputs, summary=words, token=token
+        story=story, code=code, printed=printed, outputs=outputs, summary=words, token=token
     )
 
 
 def fill(value: str, context: dict[str, str]) -> str:
-    return _EXPRESSION.sub(lambda found: context[found[1]], value)
+    return _EXPRESSION.sub(lambda match: context[match[1]], value)
 
 
 def test_no_expression_stands_in_a_line_of_a_shell():
@@ -119,9 +119,9 @@ def test_a_label_becomes_a_pull_request_of_the_job_with_its_log_and_summary(job,
         title="`$(touch pwned)`; touch pwned\n::set-output name=log::/etc ${{ github.token }}"
     )
     assert done.code == 0, done.printed
-    (pull,) = done.told.pulls()
+    (pull,) = done.story.pulls()
     assert pull.author.login == "github-actions[bot]"
-    assert done.outputs["pull-request"].endswith(f"/{done.told.name}/pull/{pull.number}")
+    assert done.outputs["pull-request"].endswith(f"/{done.story.name}/pull/{pull.number}")
     assert done.outputs["pull-request"] in done.summary
     assert signature.name_key(signature.load_key(Settings(home=stage.home))) in pull.body
     log = assert_signed(stage.home, Path(done.outputs["log"]).name)
@@ -137,12 +137,12 @@ def test_who_may_not_write_starts_nothing(job):
     done = job(by=REPORTER, title="x; touch pwned", body="::error::$(touch pwned) `touch pwned`\n")
     assert (done.code, done.outputs) == (0, {})
     assert "Nothing to do" in done.summary
-    assert done.told.branches() == []
+    assert done.story.branches() == []
     assert_no_command(done.printed)
 
 
 def assert_no_command(printed: str) -> None:
-    """Whatever the runner would take for a command stands where it was told to take none."""
+    """Check that text which the runner would take for a command stands where it takes none."""
     begin, *lines = [line for line in printed.splitlines() if "::" in line or "##[" in line]
     token = begin.removeprefix("::stop-commands::")
     assert len(token) == 32

@@ -104,20 +104,20 @@ def past(tmp_path: Path) -> tuple[Repository, dict[str, str]]:
 
 
 def _environ(home: Path, server) -> dict[str, str]:
-    """Settings with a model for edits alone."""
-    given = server.environ("chat")
-    asked = {"MERGEWRIGHT_MODEL_EDITOR": given["MERGEWRIGHT_MODEL"], "MERGEWRIGHT_MODEL": ""}
-    return of_home(home, **{**given, **asked, "MERGEWRIGHT_MODEL_REVIEWER": ""})
+    """Return settings with a model for edits alone."""
+    models = server.environ("chat")
+    editor = {"MERGEWRIGHT_MODEL_EDITOR": models["MERGEWRIGHT_MODEL"], "MERGEWRIGHT_MODEL": ""}
+    return of_home(home, **{**models, **editor, "MERGEWRIGHT_MODEL_REVIEWER": ""})
 
 
 @pytest.fixture
 def backtest(store: Path, past: tuple[Repository, dict[str, str]]):
     repository, _ = past
 
-    def carry(script, *args: str, home: Path = store):
+    def carry(script, *args: str):
         with serving(script) as server:
             words = ("backtest", "--repo", str(repository.path), *args, "--json")
-            done = run_agent(*words, environ=_environ(home, server), timeout=900)
+            done = run_agent(*words, environ=_environ(store, server), timeout=900)
         assert done.stdout, done.stderr
         return done, json.loads(done.stdout), server.requests
 
@@ -125,14 +125,14 @@ def backtest(store: Path, past: tuple[Repository, dict[str, str]]):
     return carry
 
 
-def _by_title(seen, said):
+def _by_title(seen, replies):
     """Choose what is said by the ticket's title."""
-    words = next(finding for finding in said if finding in seen.messages[0][1])
-    return said[words]
+    words = next(finding for finding in replies if finding in seen.messages[0][1])
+    return replies[words]
 
 
 def _apply(patch: str):
-    """A conversation that makes the files what a patch makes of them, and gives in then."""
+    """Return a conversation that edits files as a patch does, and submits then."""
     made = bash(f"printf %s {shlex.quote(patch)} | git apply -")
     looked = bash("git log --all --format=%H; git fsck --lost-found; find / -name '*.pack'")
     return [
@@ -144,9 +144,9 @@ def _apply(patch: str):
 
 
 def _merge(hosted: Hosted, there: Repository, kind: str, sides: int = 1) -> None:
-    """Have an issue, a pull request that closes it, later words in both, and the merge."""
+    """Add an issue, a pull request that closes it, later words in both, and the merge."""
     ann = hosted.world.user("ann")
-    asked = [
+    comments = [
         actions.open_issue(hosted, ann, f"Mend what is {kind}", _WHY.strip(), [])
         for _ in range(sides)
     ]
@@ -158,13 +158,13 @@ def _merge(hosted: Hosted, there: Repository, kind: str, sides: int = 1) -> None
         hosted,
         ann,
         title="Done",
-        body=", ".join(f"Closes #{issue.number}" for issue in asked),
+        body=", ".join(f"Closes #{issue.number}" for issue in comments),
         head=kind.replace(" ", "-"),
         base="main",
         draft=False,
     )
     time.sleep(1.1)
-    for issue in asked:
+    for issue in comments:
         actions.edit(issue, ann, title="SOLVED", body="SOLVED: do as #1 did")
     pull_actions.merge(pull, ann)
     there.git("fetch", "-q", str(hosted.git_dir), "+main:refs/remotes/merged")
@@ -185,13 +185,13 @@ def test_a_model_that_submits_what_was_merged_resolves_all_that_can_be_judged(st
         world.grant(hosted, "robot", "read")
         for kind in _KINDS:
             _merge(hosted, there, kind, 1 + (kind == "two issues"))
-        said = {kind: _apply(_find_patch(there, kind)) for kind in _KINDS}
+        replies = {kind: _apply(_find_patch(there, kind)) for kind in _KINDS}
 
         def work(seen):
             # Neither what was merged, nor what people wrote when it was, can be had.
             assert "SOLVED" not in seen.text
             assert there.git("rev-parse", "main").strip() not in seen.text
-            return _by_title(seen, said)[seen.turn - 1]
+            return _by_title(seen, replies)[seen.turn - 1]
 
         page = tmp_path / "page.html"
         with serving(Scripts(agent=[work] * 20)) as server:
@@ -202,33 +202,33 @@ def test_a_model_that_submits_what_was_merged_resolves_all_that_can_be_judged(st
             words = ("backtest", "--repo", "corner/shop", "--jobs", "2", "--json")
             done = run_agent(*words, "--html", str(page), environ=environ, timeout=900)
             assert done.stdout, done.stderr
-            told, asked = json.loads(done.stdout), len(server.requests)
+            report, requests = json.loads(done.stdout), len(server.requests)
             again = run_agent("backtest", "--resume", "--json", environ=environ)
             # It is on record: nothing is asked again.
             assert (json.loads(again.stdout)["figures"], len(server.requests)) == (
-                told["figures"], asked,
+                report["figures"], requests,
             )  # fmt: skip
-    by_kind = {one["title"].removeprefix("Mend what is "): one for one in told["tasks"]}
-    resolved = {kind: one["resolved"] for kind, one in by_kind.items()}
+    by_kind = {task["title"].removeprefix("Mend what is "): task for task in report["tasks"]}
+    resolved = {kind: task["resolved"] for kind, task in by_kind.items()}
     assert resolved == {kind: True for kind in _KINDS if kind != "a forced base"} | {
         "red all the same": None
     }, done.stderr
     assert "no merged test fails before" in by_kind["red all the same"]["why_not"]
     assert by_kind["flaky"]["unsteady"]
     assert "the base commit no longer exists" in done.stderr
-    assert told["figures"]["wrongly_ready"] == 0
+    assert report["figures"]["wrongly_ready"] == 0
     assert done.returncode == 0
-    assert asked == told["figures"]["requests"]
-    ends = {kind: one["end"] for kind, one in by_kind.items()}
+    assert requests == report["figures"]["requests"]
+    ends = {kind: task["end"] for kind, task in by_kind.items()}
     assert {ends[kind] for kind in ("steady", "two issues")} == {"ready"}
     assert ends["a new dependency"] == "draft"
-    predictions = Path(told["predictions"]).read_text().splitlines()
+    predictions = Path(report["predictions"]).read_text().splitlines()
     assert "prices[1:]" in "".join(json.loads(line)["model_patch"] for line in predictions)
     assert "This run" in page.read_text()
 
 
 def _find_patch(there: Repository, kind: str) -> str:
-    """Give what a model submits: text alone, and no test that fails at times."""
+    """Return what a model submits: text alone, and no test that fails at times."""
     branch = kind.replace(" ", "-")
     base = there.git("merge-base", "main~0", f"{branch}~").strip()
     places = ["shop"] if kind in ("flaky", "a binary file of the tests") else ["."]
@@ -250,13 +250,13 @@ def test_one_that_declines_resolves_nothing_and_hollow_code_is_never_resolved(ba
         *[calls(submit())] * 9,
     ]
     declined = [calls(("decline", {"why": "What becomes of it?", "fits": "One that says."}))] * 9
-    said = {"steady": wrong, "binary": declined, "red": declined}
+    replies = {"steady": wrong, "binary": declined, "red": declined}
 
     def work(seen):
-        return _by_title(seen, said)[seen.turn - 1]
+        return _by_title(seen, replies)[seen.turn - 1]
 
-    _, told, _ = backtest(Scripts(agent=[work] * 9), "--last", "10")
-    ends = {one["title"]: (one["end"], one["resolved"]) for one in told["tasks"]}
-    assert told["figures"]["resolved"] == 0, ends
+    _, report, _ = backtest(Scripts(agent=[work] * 9), "--last", "10")
+    ends = {task["title"]: (task["end"], task["resolved"]) for task in report["tasks"]}
+    assert report["figures"]["resolved"] == 0, ends
     assert ends["Mend what is a binary file of the tests"] == ("declined", False)
     assert ends["Mend what is steady"][0] != "not run"

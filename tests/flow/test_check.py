@@ -20,9 +20,12 @@ def test_a_base_is_measured_once_and_its_repository_stays_as_it_is(sample, store
     done = run_agent(*words, environ=of_home(store), timeout=300)
 
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    base = told["base"]
-    assert (told["reason"], base["commit"]) == ("checked", sample.git("rev-parse", "HEAD").strip())
+    report = json.loads(done.stdout)
+    base = report["base"]
+    assert (report["reason"], base["commit"]) == (
+        "checked",
+        sample.git("rev-parse", "HEAD").strip(),
+    )
     checks = {check["name"]: check for check in base["checks"]}
     names = {"ruff check", "django check", "makemigrations", "mypy", "tests"}
     assert checks.keys() == names

@@ -37,12 +37,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.mark.deep
 # What is left open without a model is told in `test_issues.py`; here is one.
-@pytest.mark.parametrize("name", [one for one in SCENARIOS if one != "unclear"])
+@pytest.mark.parametrize("name", [scenario for scenario in SCENARIOS if scenario != "unclear"])
 def test_a_scenario_ends_as_it_says(stage: Stage, tmp_path: Path, name: str) -> None:
     scenario = SCENARIOS[name]
     if name not in _WHOLE:
-        given = scenario.files.get(_CONFIG, "")
-        files = MappingProxyType({**scenario.files, _CONFIG: given + _TESTS_ALONE})
+        config = scenario.files.get(_CONFIG, "")
+        files = MappingProxyType({**scenario.files, _CONFIG: config + _TESTS_ALONE})
         scenario = replace(scenario, files=files)
     made = play.put_on(stage, scenario, tmp_path / "source")
     made.label()

@@ -20,20 +20,22 @@ def command(stage):
             for name, value in stage.service.environ.items()
             if not (without and name.startswith(f"MERGEWRIGHT_{without}"))
         }
-        given = {f"MERGEWRIGHT_{name.upper()}": value for name, value in settings.items()}
-        return run_agent(*args, environ={**environ, **given})
+        variables = {f"MERGEWRIGHT_{name.upper()}": value for name, value in settings.items()}
+        return run_agent(*args, environ={**environ, **variables})
 
     return run
 
 
-def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(story, command, stage):
-    told, world = story(), stage.world
+def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(
+    begin_story, command, stage
+):
+    story, world = begin_story(), stage.world
     if "robot" not in world.users:
         world.add_user("robot")
-    world.grant(told.repository, "robot", "write")
+    world.grant(story.repository, "robot", "write")
     token = world.token_for("robot")
     done = command(
-        *("run", "--repo", told.name, "--issue", "1", "--json"),
+        *("run", "--repo", story.name, "--issue", "1", "--json"),
         without="GITHUB_",
         github_url=stage.service.environ["MERGEWRIGHT_GITHUB_URL"],
         github_token=token,
@@ -41,13 +43,13 @@ def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(story
     assert done.returncode == 0, done.stdout + done.stderr
     facts = json.loads(done.stdout)
     assert (facts["state"], facts["reason"]) == ("open", "ready")
-    (pull,) = told.pulls()
-    assert facts["pull_request"]["url"].endswith(f"/{told.name}/pull/{pull.number}")
+    (pull,) = story.pulls()
+    assert facts["pull_request"]["url"].endswith(f"/{story.name}/pull/{pull.number}")
     assert "Closes #1" in pull.body
     # GitHub takes a check from Apps alone; it is the only one who speaks.
-    assert (told.checks(), told.repository.statuses) == ([], [])
-    assert [comment.author.login for comment in told.issue.comments] == ["robot"]
-    (run,) = told.runs()
+    assert (story.checks(), story.repository.statuses) == ([], [])
+    assert [comment.author.login for comment in story.issue.comments] == ["robot"]
+    (run,) = story.runs()
     assert (run.active, run.run.snapshot.by_label) == (False, False)
     run_id = run.run.run_id
     shown = json.loads(command("runs", "show", run_id[:18], "--json").stdout)
@@ -58,7 +60,7 @@ def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(story
 
 
 @pytest.mark.parametrize(
-    ("args", "settings", "code", "said"),
+    ("args", "settings", "code", "words"),
     [
         (("--repo", "{name}", "--issue", "77", "--json"), {}, 1, '"refused"'),
         (("--repo", "{name}", "--issue", "1"), {"without": "GITHUB_"}, 2, "GITHUB_APP_ID"),
@@ -67,10 +69,10 @@ def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(story
     ],
 )
 def test_what_is_wrong_is_told_with_its_place_and_begins_no_run(
-    story, command, args, settings, code, said
+    begin_story, command, args, settings, code, words
 ):
-    told = story()
-    done = command("run", *(arg.format(name=told.name) for arg in args), **settings)
+    story = begin_story()
+    done = command("run", *(arg.format(name=story.name) for arg in args), **settings)
     shown = " ".join((done.stdout + done.stderr).replace("│", " ").split())
-    assert (done.returncode, said in shown, "Traceback" in shown) == (code, True, False), shown
-    assert told.runs() == []
+    assert (done.returncode, words in shown, "Traceback" in shown) == (code, True, False), shown
+    assert story.runs() == []

@@ -72,9 +72,9 @@ def test_PF1_kill_9_at_every_step_and_at_random_loses_nothing_and_doubles_nothin
 def read_commands(word: str) -> list[str]:
     """Read the commands with a word that deploy/README.md has for a backup."""
     (part,) = re.findall(r"^## Backup$(.+?)^## ", DEPLOYED.read_text(), re.MULTILINE | re.DOTALL)
-    found = re.findall(rf"^    ({word} .+)$", part, re.MULTILINE)
-    assert found
-    return [str(command) for command in found]
+    names = re.findall(rf"^    ({word} .+)$", part, re.MULTILINE)
+    assert names
+    return [str(command) for command in names]
 
 
 def run_command(command: str) -> None:
@@ -114,10 +114,10 @@ def test_PF1_a_dump_of_every_step_is_restored_for_a_worker_with_an_empty_disk():
         )
         with fleet as ground:
             name = ground.environ["MERGEWRIGHT_DATABASE_URL"].rpartition("/")[2]
-            told = f"export PGHOST=127.0.0.1 PGPORT={server.port} PGUSER=postgres; cd {folder}; "
+            prefix = f"export PGHOST=127.0.0.1 PGPORT={server.port} PGUSER=postgres; cd {folder}; "
             (dump,), (restore_dump,) = read_commands("pg_dump"), read_commands("pg_restore")
-            dump = f"{told}{dump.removesuffix('mergewright')}{name}"
-            restore_dump = told + restore_dump.replace("=mergewright ", f"={name} ")
+            dump = f"{prefix}{dump.removesuffix('mergewright')}{name}"
+            restore_dump = prefix + restore_dump.replace("=mergewright ", f"={name} ")
             campaign = FleetCampaign(ground, Tickets(ground, folder / "repositories"), 1, print)
             campaign.undisturbed(("add-field",))
 

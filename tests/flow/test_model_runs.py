@@ -60,8 +60,8 @@ def test_MO7_a_bug_is_fixed_after_a_finding_and_claims_change_no_fact(shop, carr
     def review(seen):
         assert "The diff (data)" in seen.text
         assert "It counts all." in seen.text
-        found = {"text": "Say `sum`, @maintainer.", "path": "shop/prices.py", "line": 3}
-        return calls(("submit_review", {"approve": True, "remarks": [found]}))
+        remark = {"text": "Say `sum`, @maintainer.", "path": "shop/prices.py", "line": 3}
+        return calls(("submit_review", {"approve": True, "remarks": [remark]}))
 
     before = shop.state()
     ended, requests = carried(
@@ -82,7 +82,7 @@ def test_MO7_a_bug_is_fixed_after_a_finding_and_claims_change_no_fact(shop, carr
     assert "All is green." not in ended.text
     assert "@maintainer" not in ended.text.replace("`@maintainer`", "")
     assert "shop/prices.py:3" in ended.text
-    kinds = [one["event"] for one in events(ended) if one["event"].startswith("model.")]
+    kinds = [event["event"] for event in events(ended) if event["event"].startswith("model.")]
     assert kinds.count("model.asked") == kinds.count("model.answered") == len(requests) == 6
     assert ended.result["cost_usd"] is None, "no price is known of it"
     uses = ended.result["figures"]["models"]

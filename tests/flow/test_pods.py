@@ -50,8 +50,8 @@ def ask(port: str, path: str) -> int:
 class Cluster:
     """Pods that share a database, on the network of this machine."""
 
-    def __init__(self, folder: Path, given: dict[str, dict[str, str]]) -> None:
-        self._folder, self._given = folder, given
+    def __init__(self, folder: Path, configured: dict[str, dict[str, str]]) -> None:
+        self._folder, self._given = folder, configured
         self._ports = {name: str(find_free_port()) for name in PORTS}
         self._number = 0
         self._more = {f"MERGEWRIGHT_{name}": port for name, port in self._ports.items()} | {
@@ -64,8 +64,10 @@ class Cluster:
         place = self._folder / f"{name}-{self._number}"
         place.mkdir(mode=0o711)
         spec = read_pod(name)
-        own = next(one for one in spec["containers"] if one["name"] == name)
-        declared = {str(port["containerPort"]) for port in own.get("ports", ())}
+        of_program = next(
+            candidate for candidate in spec["containers"] if candidate["name"] == name
+        )
+        declared = {str(port["containerPort"]) for port in of_program.get("ports", ())}
         wanted = {key: value for key, value in self._more.items() if self._is_of(key, declared)}
         with Pod(place, spec, self._given).start(container or name, **wanted) as process:
             yield process
@@ -77,22 +79,22 @@ class Cluster:
     def finish(self, name: str, container: str = "") -> str:
         """Run what ends by itself; return what it has said."""
         with self.start(name, container) as process:
-            said, _ = process.communicate(timeout=240)
-        assert process.returncode == 0, said
-        return said
+            output, _ = process.communicate(timeout=240)
+        assert process.returncode == 0, output
+        return output
 
-    def await_probes(self, name: str, process: subprocess.Popen[str], seconds: float = 60) -> None:
-        (own,) = read_pod(name)["containers"]
-        ports = {port["name"]: str(port["containerPort"]) for port in own["ports"]}
+    def await_probes(self, name: str, process: subprocess.Popen[str]) -> None:
+        (container,) = read_pod(name)["containers"]
+        ports = {port["name"]: str(port["containerPort"]) for port in container["ports"]}
         for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
-            probe = own[kind]["httpGet"]
+            probe = container[kind]["httpGet"]
             own_port = ports[probe["port"]]
             (at,) = [self._ports[key] for key, port in PORTS.items() if port == own_port]
             wait_until(
                 lambda at=at, path=probe["path"]: (
                     process.poll() is not None or ask(at, path) == 200
                 ),
-                seconds,
+                60,
             )
             assert process.poll() is None, process.communicate()[0]
 
@@ -110,8 +112,10 @@ def folder() -> Iterator[Path]:
 def test_a_ticket_is_carried_by_pods_of_which_one_is_lost_with_its_disk(folder: Path):
     world = World(folder / "github")
     with postgresql.serving() as server, serving.running(world):
-        given: dict[str, dict[str, str]] = {"limits": {"limits.yml": "all: {usd_per_day: 1}\n"}}
-        cluster = Cluster(folder, given)
+        configured: dict[str, dict[str, str]] = {
+            "limits": {"limits.yml": "all: {usd_per_day: 1}\n"}
+        }
+        cluster = Cluster(folder, configured)
         app, of_app = play.people_and_app(world, cluster.door, folder)
         world.install(app, play.OWNER)
         address, database = server.create_database(), {}
@@ -119,10 +123,10 @@ def test_a_ticket_is_carried_by_pods_of_which_one_is_lost_with_its_disk(folder: 
         public = signature.name_key(signature.load_key(settings.Settings(home=folder)))
         key = (folder / "signing" / "key.pem").read_text()
         secret = Path(of_app["MERGEWRIGHT_WEBHOOK_SECRET_FILE"]).read_text()
-        given["listener"] = database | {"webhook": secret}
-        given["dashboard"] = database | {"mergewright.pub": public}
-        given["worker"] = database | {"github": app.private_key, "signing": key}
-        given["worker-settings"] = {
+        configured["listener"] = database | {"webhook": secret}
+        configured["dashboard"] = database | {"mergewright.pub": public}
+        configured["worker"] = database | {"github": app.private_key, "signing": key}
+        configured["worker-settings"] = {
             "MERGEWRIGHT_GITHUB_URL": of_app["MERGEWRIGHT_GITHUB_URL"],
             "MERGEWRIGHT_GITHUB_APP_ID": of_app["MERGEWRIGHT_GITHUB_APP_ID"],
             "MERGEWRIGHT_LIMITS": "/etc/mergewright/limits.yml",
@@ -159,7 +163,7 @@ def test_a_right_that_a_worker_pod_lacks_is_said_in_words_of_kubernetes(folder: 
     with Pod(folder, pod, {"worker": {"github": "", "database": "", "signing": ""}}).start(
         "doctor", COLUMNS="200"
     ) as process:
-        said, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=120)
     assert process.returncode == 1
-    (line,) = [line for line in said.splitlines() if line.strip().startswith("sandboxes: NO")]
+    (line,) = [line for line in output.splitlines() if line.strip().startswith("sandboxes: NO")]
     assert "Root lacks KILL here. Add that to `securityContext.capabilities.add`" in line

@@ -1,7 +1,4 @@
-"""Each call that a run makes is refused: what people see, what is left, and how it goes on.
-
-`make test-deep ARGS="-s -k refused"` prints the table.
-"""
+"""Each call that a run makes is refused: what is left, and how it goes on."""
 
 import re
 import time
@@ -12,7 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.faulty_github import Asked, Fault
-from tests.flow.github_stories import MODELS, Story, await_
+from tests.flow.github_stories import MODELS, Story
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.deep
 _VARIABLE = re.compile(r"/(?:[0-9a-f]{40}|[0-9]+|mergewright[^/]*)(?=/|$)")
@@ -30,94 +28,79 @@ class Call(NamedTuple):
         return " ".join((self.method, self.path, self.sent.strip("*"))).strip()
 
 
-def read_call(asked: Asked, told: Story) -> Call | None:
-    """Say which kind of call it was; None: none of a run."""
-    top, git = f"/api/v3/repos/{told.name}/", f"/{told.name}.git/"
-    if asked.path.startswith(top):
-        return Call(asked.method, _VARIABLE.sub("/*", f"/{asked.path.removeprefix(top)}")[1:])
-    if asked.path.startswith(git):
-        sent = f"*{asked.query.removeprefix('service=')}*"
-        return Call(asked.method, asked.path.replace(told.name, "NAME"), sent)
-    if asked.path.endswith("/access_tokens"):
-        return Call(asked.method, "/api/v3/app/installations/ID/access_tokens")
+def read_call(request: Asked, story: Story) -> Call | None:
+    """Return which kind of call it was; None: none of a run."""
+    top, git = f"/api/v3/repos/{story.name}/", f"/{story.name}.git/"
+    if request.path.startswith(top):
+        return Call(request.method, _VARIABLE.sub("/*", f"/{request.path.removeprefix(top)}")[1:])
+    if request.path.startswith(git):
+        sent = f"*{request.query.removeprefix('service=')}*"
+        return Call(request.method, request.path.replace(story.name, "NAME"), sent)
+    if request.path.endswith("/access_tokens"):
+        return Call(request.method, "/api/v3/app/installations/ID/access_tokens")
     return None
 
 
-def list_calls(told: Story) -> list[Call]:
+def list_calls(story: Story) -> list[Call]:
     """List the kinds of calls that a whole run makes, in their order."""
-    calls = (read_call(asked, told) for asked in told.requests())
+    calls = (read_call(request, story) for request in story.requests())
     return [call for call in dict.fromkeys(calls) if call]
 
 
-def refuse(told: Story, call: Call, status: int, times: int | None) -> Fault:
-    world = told.stage.world
+def refuse(story: Story, call: Call, status: int, times: int | None) -> Fault:
+    world = story.stage.world
     (installation,) = (
         installed.id
         for installed in world.installations.values()
-        if installed.account is told.repository.owner
+        if installed.account is story.repository.owner
     )
-    path = call.path.replace("NAME", told.name).replace("/ID/", f"/{installation}/")
+    path = call.path.replace("NAME", story.name).replace("/ID/", f"/{installation}/")
     if status == 401 and times and call.path.endswith("/info/refs"):
         times += 1  # git asks without a token first
-    return told.fault("answer", call.method, path, status=status, count=times, sent=call.sent)
+    return story.fault("answer", call.method, path, status=status, count=times, sent=call.sent)
 
 
-def is_settled(told: Story) -> bool | None:
-    """True: the run has ended, or its label was turned away; None: neither yet."""
-    runs = told.runs()
+def is_settled(story: Story) -> bool | None:
+    """Return True where the run has ended or its label was turned away; None: neither yet."""
+    runs = story.runs()
     if runs and runs[-1].outcome is not None:
         return True
-    turned_away = any(outcome == "ignored" for outcome, _ in told.list_decided())
+    turned_away = any(outcome == "ignored" for outcome, _ in story.list_decided())
     return True if turned_away and not runs else None
 
 
-def describe(told: Story, fault: Fault) -> str:
-    """Say what people see of it."""
-    runs, comments = told.runs(), told.comments()
-    if not runs:
-        return "no run; " + "; ".join(reason for _, reason in told.list_decided())
-    outcome, waits = runs[-1].outcome, f", {runs[-1].wait_count} waits" * bool(runs[-1].wait_count)
-    seen = re.sub(r"<!--.*?-->", "", comments[-1].body).split("\n") if comments else ["no comment"]
-    shown = " ".join(filter(None, seen))
-    shown = shown[:110] if told.pulls() else shown[:600]
-    return f"{outcome.reason.value if outcome else 'at work'}{waits}, hit {fault.hits}: {shown}"
-
-
-def go_on(told: Story) -> str:
-    """Do what the end asks for; return what that was."""
-    if told.pulls():
-        return "-"
-    if not told.runs():
-        told.unlabel()
+def go_on(story: Story) -> None:
+    """Do what the end asks for."""
+    if story.runs() and not story.pulls():
+        story.comment("/mergewright retry")
+    elif not story.pulls():
+        story.unlabel()
         time.sleep(1.1)  # within a second a delivery of the same content is a duplicate
-        told.label()
-        return "label"
-    told.comment("/mergewright retry")
-    return "retry"
+        story.label()
 
 
-def go_through(told: Story, call: Call, status: int, seconds: float) -> str:
-    """Refuse a call of a run once, or for so long; return a line of the table."""
-    fault = refuse(told, call, status, None if seconds else 1)
-    told.label()
+def go_through(story: Story, call: Call, status: int, seconds: float) -> str:
+    """Refuse a call of a run once, or for so long; return what is wrong then, or nothing."""
+    fault = refuse(story, call, status, None if seconds else 1)
+    story.label()
     if seconds:
-        await_(lambda: fault.hits or None, f"{call} of {told.name}", 600)
+        wait_until(lambda: fault.hits, 600, f"{call} of {story.name}")
         time.sleep(seconds)
         fault.count = fault.hits
-    await_(lambda: is_settled(told), f"what becomes of {told.name}", 600)
+    wait_until(lambda: is_settled(story), 600, f"what becomes of {story.name}")
     fault.count = fault.hits
-    seen, way = describe(told, fault), go_on(told)
+    go_on(story)
     try:
-        (pull,) = await_(lambda: told.pulls() or None, "a pull request", 300)
-        await_(lambda: is_settled(told), "the end", 300)
-        assert told.branches() == [pull.pull.head_ref], "nothing is there twice"
-        assert len([text for text in told.comments() if "mergewright:status" in text.body]) == 1
-        folders = (told.stage.home / "runs" / run.run.run_id for run in told.runs())
+        (pull,) = wait_until(story.pulls, 300, "a pull request")
+        wait_until(lambda: is_settled(story), 300, "the end")
+        assert story.branches() == [pull.pull.head_ref], "nothing is there twice"
+        assert len([text for text in story.comments() if "mergewright:status" in text.body]) == 1
+        folders = (story.stage.home / "runs" / run.run.run_id for run in story.runs())
         made = sum((folder / "run.log").read_text().count("[edit]") for folder in folders)
         assert made == 1, "no work is done twice"
     except AssertionError as problem:
-        return f"WRONG {status} | {call} | {seen} | {way}; {problem} {told.list_decided()}"
-    return f"{status} | {call} | {seen} | {way}"
+        return f"{call}: {problem} {story.list_decided()}"
+    return ""
 
 
 @pytest.mark.parametrize(
@@ -125,8 +108,8 @@ def go_through(told: Story, call: Call, status: int, seconds: float) -> str:
     # What is refused for another reason is not asked for again within a run: once is enough.
     [(401, 0), (403, 0), (404, 0), (422, 0), (502, 0), (401, 60), (502, 60)],
 )
-def test_a_refused_call_loses_nothing_and_does_nothing_twice(story, stage, status, seconds):
-    plain = story()
+def test_a_refused_call_loses_nothing_and_does_nothing_twice(begin_story, stage, status, seconds):
+    plain = begin_story()
     plain.label()
     plain.assert_ready()
     calls = list_calls(plain)
@@ -135,49 +118,38 @@ def test_a_refused_call_loses_nothing_and_does_nothing_twice(story, stage, statu
     def begin() -> Story:
         """Begin a story that goes on beside others only if it has an owner of its own."""
         if not seconds:
-            return story()
+            return begin_story()
         owner = f"owner-{next(_numbers)}"
         stage.world.add_user(owner, "Organization")
         stage.world.install(stage.app, owner)
-        return story(owner=owner)
-
-    def carry_out(call: Call) -> str:
-        line = go_through(begin(), call, status, seconds)
-        print(line, flush=True)
-        return line
+        return begin_story(owner=owner)
 
     with ThreadPoolExecutor(len(calls) if seconds else 1) as pool:
-        lines = list(pool.map(carry_out, calls))
-    wrong = [line for line in lines if line.startswith("WRONG")]
-    assert not wrong, "\n".join(wrong)
+        wrong = pool.map(lambda call: go_through(begin(), call, status, seconds), calls)
+        assert list(filter(None, wrong)) == []
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 422, 502])
-def test_a_refused_query_of_graphql_loses_no_command(story, status):
-    told, ways = story(), []
-    text = told.fault("answer", "POST", "/api/graphql", status=status, sent="*query Text*")
-    told.comment("/mergewright retry")
+def test_a_refused_query_of_graphql_loses_no_command(begin_story, status):
+    story = begin_story()
+    story.fault("answer", "POST", "/api/graphql", status=status, sent="*query Text*")
+    story.comment("/mergewright retry")
     try:
-        await_(lambda: told.runs() or None, "a run", 20)
+        wait_until(story.runs, 20, "a run")
     except AssertionError:
-        ways.append("the command again")
-        told.comment("/mergewright retry")
-    await_(lambda: (told.runs() and is_settled(told)) or None, "the end", 300)
-    seen = describe(told, text)
-    (pull,) = told.pulls()
+        story.comment("/mergewright retry")
+    wait_until(lambda: story.runs() and is_settled(story), 300, "the end")
+    (pull,) = story.pulls()
 
-    threads = told.fault("answer", "POST", "/api/graphql", status=status, sent="*query Threads*")
-    lines = told.git("show", f"{pull.pull.head_ref}:{MODELS}").splitlines()
+    threads = story.fault("answer", "POST", "/api/graphql", status=status, sent="*query Threads*")
+    lines = story.git("show", f"{pull.pull.head_ref}:{MODELS}").splitlines()
     at = next(at for at, line in enumerate(lines, 1) if " note = " in line)
-    told.review((MODELS, at, "Why?"))
-    await_(lambda: (len(told.runs()) > 1 and is_settled(told)) or None, "the follow-up", 300)
+    story.review((MODELS, at, "Why?"))
+    wait_until(lambda: len(story.runs()) > 1 and is_settled(story), 300, "the follow-up")
     assert threads.hits
-    followed = describe(told, threads)
-    if not told.runs()[-1].outcome.is_done:
-        ways.append("retry")
-        told.say("/mergewright retry")
-        await_(lambda: (len(told.runs()) > 2 and is_settled(told)) or None, "the next one", 300)
-    print(f"{status} | Text | {seen}\n{status} | Threads | {followed} | {ways}")
+    if not story.runs()[-1].outcome.is_done:
+        story.say("/mergewright retry")
+        wait_until(lambda: len(story.runs()) > 2 and is_settled(story), 300, "the next one")
     (thread,) = pull.pull.threads
-    assert [comment.author is told.us for comment in thread.comments] == [False, True]
-    assert told.branches() == [pull.pull.head_ref]
+    assert [comment.author is story.us for comment in thread.comments] == [False, True]
+    assert story.branches() == [pull.pull.head_ref]

@@ -1,7 +1,8 @@
-"""A run on this machine with a model: shown as it goes, stopped in its midst, gone on with."""
+"""A run on this machine, and a backtest: shown as it goes, stopped in its midst, continued."""
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from tests.flow import model_scripts as model
 from tests.flow.model_scripts import CARRIED, Scripts, calls
-from tests.processes import run_agent
+from tests.processes import ROOT, find_processes, of_home, run_agent
 from tests.scripted import Said, serving
 from tests.signed_logs import assert_signed
 
@@ -27,7 +28,7 @@ class Command:
 
     def __init__(self, store: Path, server, repository: Path) -> None:
         self._environ = {**os.environ, **server.environ(), "MERGEWRIGHT_HOME": str(store)}
-        # Whom it asks is said on the command line, in place of these.
+        # The command line names the model, in place of these.
         self._environ |= {"MERGEWRIGHT_MODEL_EDITOR": "openai-chat:another"}
         self._repository = repository
 
@@ -36,7 +37,7 @@ class Command:
         return subprocess.Popen(
             words,
             env=self._environ,
-            cwd=Path(__file__).parents[2],
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -47,15 +48,6 @@ class Command:
         process = self.begin(*args)
         out, err = process.communicate(timeout=_SECONDS)
         return process.returncode, out, " ".join(err.replace("│", " ").split())
-
-    def another(self, *args: str) -> str:
-        """Run another command without a model; return what it says."""
-        environ = {
-            name: value
-            for name, value in self._environ.items()
-            if not name.startswith(("MERGEWRIGHT_MODEL", "OPENAI", "ANTHROPIC"))
-        }
-        return run_agent(*args, environ=environ).stdout
 
 
 class Held:
@@ -101,7 +93,7 @@ def replies(requests) -> Counter[tuple[str, int]]:
 @pytest.mark.deep
 def test_a_run_is_shown_stopped_and_gone_on_with(store, shop, ticket):
     agent = Held(
-        *(replace(said, thought=f"I think of turn {at}.") for at, said in enumerate(CARRIED))
+        *(replace(reply, thought=f"I think of turn {at}.") for at, reply in enumerate(CARRIED))
     )
     review = [calls(("submit_review", {"approve": True, "remarks": []}))]
     with serving(Scripts(agent=[agent], review=[review])) as server:
@@ -129,7 +121,7 @@ def test_a_run_is_shown_stopped_and_gone_on_with(store, shop, ticket):
         # It was sent the same bytes each time, with every thought of the model.
         last = [seen.body for seen in server.requests if seen.turn == len(CARRIED)]
         assert last == [last[0]] * 3
-        thoughts = [said.get("reasoning_content") for said in last[0]["messages"]]
+        thoughts = [message.get("reasoning_content") for message in last[0]["messages"]]
         assert len(list(filter(None, thoughts))) == len(CARRIED) - 1
         assert shop.git("diff", "--name-status", f"main..{ended['branch']}").splitlines() == [
             "M\tshop/prices.py",
@@ -138,3 +130,53 @@ def test_a_run_is_shown_stopped_and_gone_on_with(store, shop, ticket):
         # Three processes wrote its events, and it is one run all the same.
         assert_signed(store, run_id)
         assert not records.exists()
+
+
+@pytest.mark.deep
+def test_a_backtest_ends_on_ctrl_c_and_goes_on_with_the_run_that_broke_off(store, shop, tmp_path):
+    lines = model.TEST_FILE.splitlines()
+    patch = f"--- /dev/null\n+++ b/tests/test_total.py\n@@ -0,0 +1,{len(lines)} @@\n"
+    task = {
+        "instance_id": "total",
+        "repo": str(shop.path),
+        "base_commit": shop.git("rev-parse", "HEAD").strip(),
+        "problem_statement": model.TICKET,
+        "test_patch": patch + "".join(f"+{line}\n" for line in lines),
+        "FAIL_TO_PASS": [model.TEST],
+    }
+    tasks = tmp_path / "tasks.jsonl"
+    tasks.write_text(json.dumps(task))
+    agent = Held(*CARRIED)
+    with serving(Scripts(agent=[agent])) as server:
+        models = server.environ("chat")
+        models |= {"MERGEWRIGHT_MODEL_EDITOR": models["MERGEWRIGHT_MODEL"]}
+        models |= {"MERGEWRIGHT_MODEL": "", "MERGEWRIGHT_MODEL_REVIEWER": ""}
+        environ = of_home(store, **models)
+        process = subprocess.Popen(
+            (sys.executable, "-m", "agent", "backtest", "--tasks", str(tasks)),
+            env=environ,
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            assert agent.asked.wait(120)
+            os.killpg(process.pid, signal.SIGINT)
+            _, err = process.communicate(timeout=10)
+        finally:
+            process.kill()
+        assert process.returncode == 130, err
+        # A service that other tests share has the data folder itself.
+        assert find_processes(store / "backtest") == []
+        last_line = re.search(
+            r"0 of 1 tasks are done\..*`mergewright (backtest --resume \S+)`\.\n$", err
+        )
+        agent.is_held = False
+        agent.go.set()
+        done = run_agent(*last_line[1].split(), "--json", environ=environ)
+    assert done.returncode == 0, done.stderr
+    assert "total: the run continues" in done.stderr
+    assert json.loads(done.stdout)["tasks"][0]["resolved"]
+    # Only what broke off was asked for again.
+    assert sorted(replies(server.requests).values()) == [1, 1, 1, 2]

@@ -11,9 +11,10 @@ from tests import faulty_github
 from tests.demo.play import REPORTER, Stage
 from tests.flow import github_stories
 from tests.flow.github_stories import MODELS as PATH
-from tests.flow.github_stories import Story, await_
+from tests.flow.github_stories import Story
 from tests.flow.model_scripts import bash, calls, edit, submit
 from tests.folders import data_folder_with_tools
+from tests.processes import wait_until
 from tests.scripted import Said, Seen, serving
 from tests.simulator import pull_actions
 from tests.simulator.world import APP_EVENTS
@@ -58,58 +59,58 @@ def stage(voice: Voice, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
 def opened(stage, voice, tmp_path) -> Iterator[Story]:
     """A pull request that a recipe has made."""
     voice.script, voice.seen = None, []
-    told = github_stories.tell(stage, tmp_path)
-    told.label()
-    told.assert_ready()
-    yield told
+    story = github_stories.make_story(stage, tmp_path)
+    story.label()
+    story.assert_ready()
+    yield story
     stage.world.faults.remove()
-    stage.world.hooks.faults.clear()
+    stage.world.hooks.lost.clear()
 
 
-def follow_up(told: Story, number: int = 1) -> Outcome:
+def follow_up(story: Story, number: int = 1) -> Outcome:
     """Wait for the end of a follow-up."""
 
     def over() -> Outcome | None:
-        found = [run for run in told.runs() if run.run.follow_up]
-        return found[number - 1].outcome if len(found) >= number else None
+        runs = [run for run in story.runs() if run.run.follow_up]
+        return runs[number - 1].outcome if len(runs) >= number else None
 
-    return await_(over, f"follow-up {number} of {told.name}", 120)
+    return wait_until(over, 120, f"follow-up {number} of {story.name}")
 
 
 def answers(*several: tuple[int, str, str]) -> tuple[str, dict]:
-    """The form in which a model answers."""
-    given = [
+    """Return the form in which a model answers."""
+    answers = [
         {"item": matter, "became": became, "words": words} for matter, became, words in several
     ]
-    return "submit", {"summary": "", "answers": given}
+    return "submit", {"summary": "", "answers": answers}
 
 
-def head(told: Story) -> str:
-    return told.git("rev-parse", f"refs/heads/{told.branches()[0]}").strip()
+def head(story: Story) -> str:
+    return story.git("rev-parse", f"refs/heads/{story.branches()[0]}").strip()
 
 
-def threads(told: Story):
-    (pull,) = told.pulls()
+def threads(story: Story):
+    (pull,) = story.pulls()
     return [
         ([(comment.author.login, comment.body) for comment in thread.comments], thread.resolved_by)
         for thread in pull.pull.threads
     ]
 
 
-def line_of(told: Story, words: str) -> int:
-    text = told.git("show", f"{told.branches()[0]}:{PATH}").splitlines()
+def line_of(story: Story, words: str) -> int:
+    text = story.git("show", f"{story.branches()[0]}:{PATH}").splitlines()
     return next(at for at, line in enumerate(text, 1) if words in line)
 
 
 def approves(seen: Seen) -> Said | None:
-    """What the reviewing model says, where it is asked."""
+    """Return what the reviewing model says, where it is asked."""
     if "Your part is to review the diff" in seen.system:
         return calls(("submit_review", {"approve": True, "remarks": []}))
     return None
 
 
-def rounds(told: Story) -> list[RunRow]:
-    return [run for run in told.runs() if run.run.follow_up]
+def rounds(story: Story) -> list[RunRow]:
+    return [run for run in story.runs() if run.run.follow_up]
 
 
 @pytest.mark.deep
@@ -171,12 +172,12 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     after = head(opened)
     assert opened.git("rev-parse", f"{after}~").strip() == foreign
     assert "all of them; return" in opened.git("show", f"{after}:{PATH}")
-    said = {words[0][1]: (words[-1][1], resolved) for words, resolved in threads(opened)}
-    renamed, resolved = said["Call the argument `values`, please."]
+    replies = {words[0][1]: (words[-1][1], resolved) for words, resolved in threads(opened)}
+    renamed, resolved = replies["Call the argument `values`, please."]
     assert after in renamed
     assert resolved is not None
-    assert said["Why sum and not a loop?"][1] is None
-    noise = said["asdf qwertz"][0]
+    assert replies["Why sum and not a loop?"][1] is None
+    noise = replies["asdf qwertz"][0]
     assert "@everyone" not in noise.replace("`@everyone`", "")
     assert "closes #1" not in noise
     heard = "".join(text for seen in voice.seen for _, text in seen.messages)
@@ -186,7 +187,7 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     answering = [run for run in rounds(opened) if run.outcome and run.outcome.review_state.threads]
     assert len(answering) == 1
     # Tries with a token that GitHub does not know yet are no matter of ours.
-    assert len([asked for asked in opened.requests()[before:] if asked.status != 401]) <= 64
+    assert len([request for request in opened.requests()[before:] if request.status != 401]) <= 64
 
 
 @pytest.mark.deep
@@ -204,7 +205,7 @@ def test_what_was_ready_is_a_draft_where_a_round_leaves_something_to_check(opene
         outcome = follow_up(opened, number)
         assert outcome.reason.value == "ready", outcome.sentence
         (issue,) = opened.pulls()
-        # Whom we have asked to look once decides from then on.
+        # A person who was asked to review once decides from then on.
         assert issue.pull.draft is outcome.pull_request.draft is (number == 1)
         pull_actions.set_draft(issue.pull, opened.stage.world.user(REPORTER), draft=False)
 
@@ -226,7 +227,7 @@ def test_a_round_that_stops_says_so_in_the_pull_request_and_the_next_one_sees_to
     # Nothing new has been said; all three wait none the less.
     opened.push(".github/mergewright.yml", "limits: {}\n", "Bound it rightly", branch="main")
     voice.script = lambda seen: calls(
-        answers(*((one, "answered", "It says what is meant.") for one in (1, 2, 3)))
+        answers(*((number, "answered", "It says what is meant.") for number in (1, 2, 3)))
     )
     opened.say("/mergewright retry")
     outcome = follow_up(opened, 2)
@@ -239,7 +240,7 @@ def test_a_base_in_conflict_is_merged_by_a_model_and_shown_or_left_to_people(ope
     text = opened.git("show", f"main:{PATH}")
     value = "    value = models.IntegerField(default=1)\n"
     assert value in text
-    others = text.replace(value, f"{value}    # In cents.\n")
+    edited = text.replace(value, f"{value}    # In cents.\n")
     before = head(opened)
 
     def leave(seen: Seen) -> Said:
@@ -248,7 +249,7 @@ def test_a_base_in_conflict_is_merged_by_a_model_and_shown_or_left_to_people(ope
         return calls(answers((1, "person", "Both cannot hold.")))
 
     voice.script = lambda seen: approves(seen) or leave(seen)
-    base = opened.push(PATH, others, "Say what it is", branch="main")
+    base = opened.push(PATH, edited, "Say what it is", branch="main")
     outcome = follow_up(opened)
     assert [thread.kind for thread in outcome.review_state.threads] == ["human"], outcome.sentence
     assert head(opened) == before
@@ -275,14 +276,17 @@ def test_a_base_in_conflict_is_merged_by_a_model_and_shown_or_left_to_people(ope
 def test_migrations_that_fork_wait_for_a_command_by_which_a_model_mends_them(opened, voice):
     (branch,) = opened.branches()
     text = opened.git("show", f"{branch}:{PATH}").replace("Add the coins up.", "Add up.")
-    opened.push(PATH, text, "Say it shorter")
+    commit = opened.push(PATH, text, "Say it shorter")
     base = github_stories.push_tint(opened)
     outcome = follow_up(opened)
     assert outcome.reason.value == "merge_conflict", outcome.sentence
     assert "comment `/mergewright rebase`" in outcome.sentence
     assert voice.seen == []
-    (pull,) = opened.pulls()
-    assert pull.pull.draft
+    (pull,), (check,) = opened.pulls(), opened.checks()
+    assert (pull.pull.draft, check.conclusion, check.head_sha) == (True, "failure", commit)
+    assert head(opened) == commit
+    words = " ".join(comment.body for comment in opened.comments())
+    assert "0002_coin_note.py" in words and "0002_tint.py" in words
     folder = "till/migrations"
     rename = (
         f"mv {folder}/0002_coin_note.py {folder}/0003_coin_note.py;"

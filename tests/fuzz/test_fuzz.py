@@ -1,4 +1,4 @@
-"""Whatever strangers may write, found by Hypothesis: it is read or refused, never a traceback."""
+"""Texts that strangers may write, by Hypothesis: they are read or refused, never a traceback."""
 
 import unicodedata
 
@@ -32,7 +32,7 @@ public = ["/health"]
 
 @st.composite
 def damaged(draw: st.DrawFn, text: str) -> str:
-    """A text with a piece of it replaced by something else."""
+    """Return a text with a piece of it replaced by something else."""
     at = draw(st.integers(0, len(text)))
     end = draw(st.integers(at, min(at + 8, len(text))))
     piece = draw(
@@ -67,4 +67,6 @@ def test_no_text_from_outside_moves_the_cursor_or_hides_anything(text: str) -> N
     again, removed = sanitise.clean_ticket(once)
     assert (again, removed) == (once, ())
     shown = sanitise.strip_terminal_codes(text)
-    assert not any(unicodedata.category(one) == "Cc" for one in shown if one not in "\n\t")
+    assert not any(
+        unicodedata.category(character) == "Cc" for character in shown if character not in "\n\t"
+    )

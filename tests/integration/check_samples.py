@@ -108,7 +108,7 @@ class Workshop:
     said: list[str] = field(default_factory=list)
 
     def environment(self, *packages: str) -> Environment:
-        """An environment of exactly these packages; the gate has every tool but pyright."""
+        """Return an environment of exactly these packages; the gate has every tool but pyright."""
         path, gate = _venv(*packages), _venv(*TOOLS)
         listed = _uv("pip", "freeze", "--python", str(path / "bin" / "python"))
         return make_environment(
@@ -121,7 +121,7 @@ class Workshop:
         )
 
     def tree(self, files: Files) -> Path:
-        """A tree of these files."""
+        """Make a tree of these files."""
         return lay_tree(self.home, files)
 
     def site(
@@ -132,7 +132,7 @@ class Workshop:
         config: Mapping[str, object] | None = None,
         **detected: object,
     ) -> Site:
-        """A site of these files."""
+        """Make a site of these files."""
         return Site(
             tree=self.tree(files),
             environment=self.environment(*packages),
@@ -142,7 +142,7 @@ class Workshop:
         )
 
     def measure(self, site: Site) -> CheckReport:
-        """All checks of a site."""
+        """Run all checks of a site."""
         results = running.run_checks(
             (*running.list_others(site), *running.list_tests(site)),
             self.sandbox,
@@ -151,28 +151,28 @@ class Workshop:
         return CheckReport(side="base", commit="0" * 40, results=results)
 
     def run_tests(self, site: Site, suite: Suite = Suite()) -> Any:  # noqa: B008 - a constant
-        """The tests of a site alone, or some of them."""
+        """Run the tests of a site alone, or a part of them."""
         return running.run_check(suite, site, self.sandbox, self.said.append)
 
     def one(self, name: str, files: Files, **more: Any) -> Any:
-        """One check of these files."""
+        """Run one check of these files."""
         site = self.site(files, **more)
         checks = running.list_tests(site) if name == TESTS else running.list_others(site)
         results = running.run_checks(checks, self.sandbox, self.said.append)
         return next(result for result in results if result.name == name)
 
     def tests(self, files: Files, **more: Any) -> Any:
-        """The tests of these files, by pytest unless said otherwise."""
+        """Run the tests of these files, by pytest unless another runner is passed."""
         return self.one("tests", files, **{"test_runner": "pytest", **more})
 
     def compared(self, name: str, before: Files, after: Files, **more: Any) -> Any:
-        """One check, base against head."""
+        """Compare one check of base with that of head."""
         sides = [self.measure(self.site(files, **more)) for files in (before, after)]
-        return next(found for found in compare_sides(*sides) if found.name == name)
+        return next(comparison for comparison in compare_sides(*sides) if comparison.name == name)
 
 
 def _venv(*packages: str) -> Path:
-    """An environment that is kept for later runs, and made by one process alone."""
+    """Return an environment that is kept for later runs, and made by one process alone."""
     kept = Path(os.environ[BUILT]) / "of-checks"
     kept.mkdir(exist_ok=True)
     path = kept / hashlib.sha256(" ".join(packages).encode()).hexdigest()[:16]
@@ -207,30 +207,30 @@ def outcomes(result: Any) -> dict[str, str]:
 
 def declared_site(
     files: Files,
-    told: Mapping[str, object],
+    declared: Mapping[str, object],
     settings: Settings,
     sandbox: Sandbox,
     say: Callable[[str], None],
 ) -> Site:
-    """A site of these files, with the environment that they and the configuration declare."""
-    config = RepoConfig.model_validate(told, strict=False)
+    """Make a site of these files, with the environment that they and the configuration declare."""
+    config = RepoConfig.model_validate(declared, strict=False)
     tree = lay_tree(settings.home, files)
-    found = detect.detect_project(WorkTree(tree, dict.fromkeys(files, 0o644)), config)
-    request = EnvironmentRequest(repository="r", tree=str(tree), config=config, project=found)
+    project = detect.detect_project(WorkTree(tree, dict.fromkeys(files, 0o644)), config)
+    request = EnvironmentRequest(repository="r", tree=str(tree), config=config, project=project)
     return Site(
         tree=tree,
         environment=build.ensure_environment(request, sandbox, PackageIndex(), settings, say),
         config=config,
-        project=found,
+        project=project,
         limits=check.get_granted_limits(settings),
     )
 
 
 def measured(site: Site, sandbox: Sandbox) -> dict[str, Any]:
-    """All checks of a site, by name."""
+    """Run all checks of a site; return the results by name."""
     return {
-        one.name: one
-        for one in running.run_checks(
+        result.name: result
+        for result in running.run_checks(
             (*running.list_others(site), *running.list_tests(site)), sandbox, lambda line: None
         )
     }
@@ -263,7 +263,7 @@ class Stage:
     files: dict[str, str]
 
     def cleared(self, **edits: str | None) -> ClearedChange:
-        """A change; keys are paths with `__` for `/` and `_DOT_` for `.`."""
+        """Return a change; keys are paths with `__` for `/` and `_DOT_` for `.`."""
         changed = []
         for key, after in sorted(edits.items()):
             path = key.replace("__", "/").replace("_DOT_", ".")
@@ -285,8 +285,8 @@ class Stage:
         return checks_stage.check_cleared(self.cleared(**edits), plan, base, prepared, desk)
 
     def compared(self, **more: Any) -> dict[str, Any]:
-        """The checks of a change compared with base's, by name."""
-        return {one.name: one for one in self.judge(**more).compared}
+        """Compare the checks of a change with base's; return the results by name."""
+        return {comparison.name: comparison for comparison in self.judge(**more).compared}
 
 
 def make_stage(
@@ -310,7 +310,7 @@ def make_stage(
     services = Desk(
         settings=Settings(home=home),
         code_host=FakeCodeHost(Ticket(ticket_id="1", title="t", body="", digest="")),
-        sandbox=sandbox,  # type: ignore[arg-type] # nobody asks it for roots
+        sandbox=sandbox,  # type: ignore[arg-type] # no test asks it for roots
         index=None,  # type: ignore[arg-type] # nothing here asks the index
         say=workshop.said.append,
     )

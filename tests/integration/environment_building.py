@@ -28,7 +28,6 @@ def ensure(
     tag=None,
     index=None,
     said=None,
-    base=None,
     committed=0,
     project=None,
     **section,
@@ -41,7 +40,6 @@ def ensure(
             project=project,
             config=RepoConfig(python=PythonSection(**section)),
             tag=tag,
-            base=base,
         ),
         BubblewrapSandbox(settings),
         index or PackageIndex(),
@@ -52,7 +50,7 @@ def ensure(
 
 @contextmanager
 def with_our_tools() -> Iterator[Settings]:
-    """Give a data folder for many tests that has our own tools and no set-up of a repository."""
+    """Yield a data folder for many tests that has our own tools and no set-up of a repository."""
     with data_folder("tools", built=True) as built, tempfile.TemporaryDirectory() as empty:
         Path(empty).chmod(0o755)
         ensure(Settings(home=built), Path(empty))

@@ -37,7 +37,7 @@ def main() -> None:
 
     def say(word: str) -> None:
         with (folder / "said").open("a") as file:
-            file.write(f"{time.time()} {name} {word}\n")
+            file.write(f"{name} {word}\n")
 
     def carry(stored: RunRow, remember: Remember, _: Cancellation) -> Outcome:
         run_id = stored.run.run_id

@@ -59,7 +59,7 @@ def blob(folder: Path, content: bytes) -> str:
 
 
 def tree(folder: Path, *entries: tuple[str, str, str]) -> str:
-    """Write a tree of (mode, object id, name), whatever the names are."""
+    """Write a tree of (mode, object id, name), also with names that git refuses."""
     kinds = {"040000": "tree", "160000": "commit"}
     lines = "".join(f"{m} {kinds.get(m, 'blob')} {i}\t{n}\0" for m, i, n in entries)
     return git(folder, "mktree", "-z", "--missing", stdin=os.fsencode(lines))
@@ -76,7 +76,7 @@ def change(checkout: Checkout, *files: ChangedFile) -> Change:
 
 
 def edit(checkout: Checkout) -> Change:
-    """The Change most tests make: `a.py` of `make` gets another line."""
+    """Return the change that most tests make: `a.py` of `make` gets another line."""
     return change(checkout, ChangedFile(path="a.py", before=b"x = 1\n", after=b"x = 1\ny = 2\n"))
 
 
@@ -86,10 +86,10 @@ def give_away(folder: Path) -> None:
 
 
 def state(folder: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Mode, owner and content of every file below, to see that nothing was touched."""
-    found = {}
+    """Return mode, owner and content of every file below, to see that nothing was touched."""
+    files = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink():
             stat = path.stat()
-            found[str(path.relative_to(folder))] = (stat.st_mode, stat.st_uid, path.read_bytes())
-    return found
+            files[str(path.relative_to(folder))] = (stat.st_mode, stat.st_uid, path.read_bytes())
+    return files

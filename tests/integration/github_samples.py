@@ -69,18 +69,15 @@ class Scene:
         return f"{self.app.slug}[bot]" if self.app else "robot"
 
     def own_comments(self) -> list[Comment]:
-        """Our comments on the issue."""
+        """List our comments on the issue."""
         return [comment for comment in self.issue.comments if comment.author.login == self.login]
 
     def labels(self) -> set[str]:
         return {label.name for label in self.issue.labels}
 
     def fault(self, kind: Kind, method: str, path: str, **more: object) -> Fault:
-        """Let one request fail; the path is below that of the repository, or begins with /."""
-        whole = path if path.startswith("/") else f"/api/v3/repos/{self.name}/{path}"
-        made = Fault(kind=kind, method=method, path=whole, **more)  # type: ignore[arg-type]
-        self.world.faults.add(made)
-        return made
+        """Make one request fail; the path is below that of the repository, or begins with /."""
+        return self.world.faults.fail(self.name, kind, method, path, **more)
 
     def requests(self, method: str = "*", path: str = "*") -> list[Asked]:
         # A request is noted when it is over, which may be after its answer has arrived.
@@ -127,11 +124,11 @@ def scene(world: FaultyWorld, folder: Path, *, app: bool = True, pacing: Pacing 
         installation = world.install(made, owner, [repository])
         key = folder / "key.pem"
         key.write_text(made.private_key)
-        given = {"github_app_id": made.id, "github_private_key": key}
+        credentials = {"github_app_id": made.id, "github_private_key": key}
     else:
         world.grant(repository, "robot", "write")
-        given = {"github_token": SecretStr(world.token_for("robot"))}
-    settings = replace(settings, **given)
+        credentials = {"github_token": SecretStr(world.token_for("robot"))}
+    settings = replace(settings, **credentials)
     writes: list[dict[str, object]] = []
     access = connect_to_github(
         settings, record=lambda kind, facts: writes.append({"kind": kind, **facts}), pacing=pacing
@@ -158,11 +155,11 @@ def _run(base: str, repository: Repository, issue: Issue) -> Run:
 
 
 def proposal(commit: str, **more: object) -> NewPullRequest:
-    given = {
+    facts = {
         "branch": BRANCH, "commit": commit, "base_branch": "main", "title": "Add a field",
         "body": "All checks passed.\n\nCloses #1", "summary": "| check | head |",
     }  # fmt: skip
-    return NewPullRequest.model_validate({**given, **more})
+    return NewPullRequest.model_validate({**facts, **more})
 
 
 def outcome(
@@ -183,7 +180,7 @@ def expire_tokens(world: FaultyWorld) -> None:
 
 
 def push_branch(repository: Repository, branch: str = BRANCH, text: str = "x = 1\n") -> str:
-    """Put a branch with one commit into the repository, as a push would; return the commit."""
+    """Add a branch with one commit to the repository, as a push would; return the commit."""
     return _commit(repository, branch, "new.py", text)
 
 
@@ -210,5 +207,5 @@ def git(repository: Repository, *arguments: str, **environ: str) -> str:
 
 
 def head(repository: Repository, branch: str) -> str:
-    """The commit at which a branch is."""
+    """Return the commit at which a branch is."""
     return git(repository, "rev-parse", f"refs/heads/{branch}")

@@ -89,7 +89,7 @@ class _Handler(Silent):
 
 @contextmanager
 def recording(login: str | None = None) -> Iterator[RecordingProxy]:
-    """Let it answer for the length of the block."""
+    """Run it for the length of the block."""
     made = RecordingProxy(login)
     handler = type("Handler", (_Handler,), {"proxy": made})
     with answering(handler) as made.port:

@@ -38,7 +38,6 @@ class Workplace:
         self,
         settings: Settings,
         files: Mapping[str, str | bytes] = FILES,
-        config: Mapping[str, object] | None = None,
     ) -> None:
         home = settings.home
         repository = git_samples.make(home / "repository", {})
@@ -51,12 +50,12 @@ class Workplace:
         self.home, self.settings = home, settings
         checkout = worktree.prepare_checkout(str(repository), None, home / "mirrors")
         run = Run(run_id="run-1", repository=str(repository), ticket="t.md", started=1_700_000_000)
-        self.prepared = make_prepared(run, checkout, _environment(home / "built"), config)
+        self.prepared = make_prepared(run, checkout, _environment(home / "built"))
         self.commit = checkout.commit
         self.sessions = SessionFactory(settings, sandboxes.make_sandbox(settings))
 
     def change(self, **files: tuple[bytes | None, bytes | None]) -> Change:
-        """A change of files by path (`__` for `/`, `_DOT_` for `.`), before and after."""
+        """Return a change of files by path (`__` for `/`, `_DOT_` for `.`), before and after."""
         changed = (
             ChangedFile(
                 path=key.replace("__", "/").replace("_DOT_", "."), before=before, after=after

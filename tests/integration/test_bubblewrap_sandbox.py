@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import SandboxLost
+from agent.errors import SandboxLost, SandboxMissing
 from agent.models.sandbox import Mount, SandboxRequest, SandboxResult
-from agent.sandbox import bwrap_arguments, cgroup, limit_probes
+from agent.sandbox import bwrap_arguments, cgroup, limit_probes, running
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from tests.sandboxes import MIB, SMALL, code, shell
@@ -131,3 +131,38 @@ def test_a_user_who_is_not_root_has_the_same_sandboxes(home):
 
     result = ran(code("import os; print(os.getuid(), flush=True); os._exit(5)"))
     assert (result.exit_code, result.output) == (5, "1000\n")
+
+
+FAKES = {
+    "hangs": "#!/bin/sh\nexec sleep 300\n",
+    "dies": "#!/bin/sh\nexit 0\n",
+    "is too old": "#!/bin/sh\necho bwrap: Unknown option --disable-userns >&2\nexit 1\n",
+}
+
+
+@pytest.mark.parametrize("kind", ["missing", "is too old", "dies"])
+def test_PF7_a_sandbox_program_that_does_not_work_is_no_result_and_runs_nothing_here(
+    kind, home, tmp_path, monkeypatch
+):
+    tools, mark = tmp_path / "bin", tmp_path / "ran"
+    tools.mkdir()
+    if kind != "missing":
+        (tools / "bwrap").write_text(FAKES[kind])
+        (tools / "bwrap").chmod(0o755)
+        tmp_path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tools))
+    order = SandboxRequest(argv=("/usr/bin/touch", str(mark)))
+    with pytest.raises((SandboxMissing, SandboxLost)):
+        BubblewrapSandbox(Settings(home=home)).run(order)
+    assert not mark.exists()
+
+
+def test_PF7_a_sandbox_that_hangs_while_it_is_opened_is_taken_down(home, monkeypatch):
+    tools = home / "bin"
+    tools.mkdir(mode=0o755)
+    (tools / "bwrap").write_text(FAKES["hangs"])
+    (tools / "bwrap").chmod(0o755)
+    monkeypatch.setattr(running, "_OPENING_SECONDS", 1.0)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    with pytest.raises((SandboxMissing, SandboxLost)):
+        BubblewrapSandbox(Settings(home=home)).run(SandboxRequest(argv=("/bin/true",)))

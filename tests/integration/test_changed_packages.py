@@ -24,7 +24,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def begun() -> Iterator[tuple[Prepared, CheckReport, Desk]]:
-    """A run as far as its baseline."""
+    """Carry a run as far as its baseline."""
     with with_our_tools() as settings:
         prepared, desk = begin_run(settings, dict(FILES))
         yield prepared, baseline.measure_base(prepared, desk), desk

@@ -79,7 +79,7 @@ def ledger() -> list[Ledger]:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch, tmp_path, ledger) -> Iterator[Open]:
-    """Give what starts a server with a script, and asks it."""
+    """Return what starts a server with a script, and asks it."""
     with ExitStack() as stack:
 
         def start(script: Script, wire: str = "chat", **more: str) -> tuple[ChatModel, Server]:
@@ -99,7 +99,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, tmp_path, ledger) -> Iterator[Open]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Take no naps between tries; list how long those of the provider's client would have been."""
+    """Skip the waits between tries; list how long those of the provider's client would have been."""
     naps: list[float] = []
     real = asyncio.sleep
 
@@ -507,7 +507,7 @@ def test_a_reply_that_refuses_or_was_cut_says_so_and_is_final(opened, wire):
         "I will not do this.",
         "length",
     )
-    # It has been paid for, so whoever asked counts it before the run is ended.
+    # It has been paid for, so the caller counts it before the run is ended.
     assert refusal.usage.tokens > 0
     assert len(server.requests) == 2
 

@@ -65,25 +65,25 @@ class Talk:
         return self.hear(self.write(body, by, **more))
 
     def reactions(self) -> list[str]:
-        """On the newest comment of a person."""
+        """List the reactions to the newest comment of a person."""
         own = self.scene.own_comments()
         newest = [comment for comment in self.scene.issue.comments if comment not in own][-1]
         return [reaction.content for reaction in newest.reactions]
 
     def answered(self) -> str:
-        """Our newest comment, without its marker."""
+        """Return our newest comment, without its marker."""
         return self.scene.own_comments()[-1].body.partition("\n")[2]
 
     def begun(self) -> Run:
-        """A run of the issue that is with the engine."""
+        """Return a run of the issue that is with the engine."""
         run = self.store.add_run(self.scene.run, time.time())
         assert self.store.claim_run(time.time(), most=9) is not None
         return run
 
-    def planned(self, number: str = PLAN) -> Run:
-        """A run that waits with its plan."""
+    def planned(self) -> Run:
+        """Return a run that waits with its plan."""
         run = self.begun()
-        self.ask(run, number)
+        self.ask(run, PLAN)
         return run
 
     def ask(self, run: Run, number: str) -> None:
@@ -219,13 +219,6 @@ def test_TC4_a_plan_that_was_changed_is_approved_by_number_alone(talk):
     assert [one.kind for one in talk.store.list_guidance(run.run_id)] == ["change", "approval"]
 
 
-def guidance(kind: str, words: str, comment: int = 1) -> Guidance:
-    return Guidance(
-        kind=kind, words=words, by="wanda", at="2026-11-20T10:00:00Z",
-        comment=f"issue:{comment}",
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("kind", "begins", "ending", "clock"),
     [
@@ -237,7 +230,7 @@ def guidance(kind: str, words: str, comment: int = 1) -> Guidance:
 def test_what_is_said_while_a_run_looks_is_not_lost(talk, kind, begins, ending, clock):
     run = talk.planned()
     assert talk.store.claim_run(time.time() + 99_999, most=9) is not None
-    said = guidance(kind, PLAN)
+    said = Guidance(kind=kind, words=PLAN, by="wanda", at="2026-11-20T10:00:00Z", comment="issue:1")
     assert talk.store.add_guidance(run.run_id, said, time.time() + clock) == "heard"
     if ending == "approval":
         talk.ask(run, PLAN)

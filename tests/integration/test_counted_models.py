@@ -42,7 +42,7 @@ def spent(store):
 
 
 def limits(repository_id, run=99.0, day=None, run_id="r1", **file):
-    """Say what a run of acme counts against: a repository's day, and what the operator's file has."""
+    """Return the budgets that a run of acme counts against: of the repository, and of the operator's file."""
     issue = IssueRef(repository="Acme/r", repository_id=repository_id, number=1, issue_id=1)
     rows = Limits.model_validate(file).list_budgets(issue, day or 999.0)
     return SpendingLimits(run_id, repository_id, run, tuple(rows), issue.owner)

@@ -1,25 +1,111 @@
 """Queue and engine together: whose turn it is, who waits for what, and what is noted of the end."""
 
+import json
+import sqlite3
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from functools import partial
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from agent.errors import CodeHostUnavailable, StorageFull, StoreUnavailable
 from agent.models.model_use import SpendingLimits
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.record import replace
-from agent.models.run import Reason, RunState, Wait
+from agent.models.run import Reason, Run, RunState, Wait
 from agent.runs import folders, waiting
 from agent.runs.waiting import RunPostponed
 from agent.service import dispatch, process
+from agent.service.dispatch import Dispatcher, SegmentRunner
 from agent.settings import Settings
+from agent.settings import Settings
+from agent.store.engine import FILE_NAME as ENGINE
+from agent.store.engine import Engine
+from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import FollowUpRequest, PauseRow, RunRow, name_command
-from tests.integration.dispatching import done, services
+from tests.folders import fill
+from tests.processes import wait_until
 from tests.run_samples import run
 
-__all__ = ["services"]
+
+def done(stored: RunRow, *_: object) -> Outcome:
+    return Outcome(
+        run_id=stored.run.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Done."
+    )
+
+
+class Service:
+    """Store, engine and dispatcher on one folder; the code host is `away` for so many reports."""
+
+    def __init__(
+        self,
+        home: Path,
+        carry: Callable[..., Outcome] = done,
+        most: int = 2,
+        per_day: int = 100,
+    ) -> None:
+        self.store = SqlRunStore(home)
+        self.told: list[tuple[str, Reason]] = []
+        self.away = 0
+        self.runner = SegmentRunner(self.store, carry)
+        self.engine = Engine(home, self.runner)
+        self.dispatcher = Dispatcher(
+            self.store,
+            self.engine,
+            self.runner,
+            settings=Settings(
+                home=home, max_runs=most, runs_per_day=per_day, runs_per_repository=1
+            ),
+            deliver=self._deliver,
+        )
+        self.engine.launch()
+
+    def _deliver(self, run: Run, outcome: Outcome) -> Outcome:
+        if self.away:
+            self.away -= 1
+            raise CodeHostUnavailable("away")
+        self.told.append((run.run_id, outcome.reason))
+        return outcome
+
+    def until(self, is_reached: Callable[[], bool], seconds: float = 60.0) -> None:
+        """Run turns as the service's loop does: one that fails is followed by the next."""
+
+        def take_turn() -> bool:
+            with suppress(StoreUnavailable, StorageFull):
+                if is_reached():
+                    return True
+                self.dispatcher.run_once()
+            return False
+
+        wait_until(take_turn, seconds)
+
+    def over(self, run_id: str = "r1") -> bool:
+        return not self.store.get_run(run_id).active
+
+    def close(self) -> None:
+        self.engine.drain(5)
+        self.engine.close()
+        self.store.close()
+
+
+@pytest.fixture
+def services() -> Iterator[Callable[..., Service]]:
+    """Make services, one after the other."""
+    made: list[Service] = []
+
+    def make(home: Path, *given: object, **named: object) -> Service:
+        for one in made:
+            one.close()
+        made[:] = [Service(home, *given, **named)]  # type: ignore[arg-type]
+        return made[0]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 @pytest.fixture
@@ -222,3 +308,63 @@ def test_what_waits_behind_a_command_goes_on_when_that_was_killed(service):
     assert store.queue_follow_up(first.run_id, wish, time.time()) == "after"
     one.until(lambda: bool(store.follow_ups(first.run_id)), 10)
     assert one.over("r2")
+
+
+# --- a full disk, a damaged row --------------------------------------------------------------
+
+
+def is_whole(path: Path) -> bool:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_PF3_a_disk_that_is_full_when_a_step_is_recorded_holds_the_run_up_until_it_is_free(
+    services, small_disk
+):
+    disk = small_disk(8)
+    asked, inside, go = [], threading.Event(), threading.Event()
+
+    def carry(stored, remember, _):
+        def long() -> str:
+            asked.append("long")
+            inside.set()
+            go.wait(30)
+            return json.dumps("x" * 400_000)
+
+        try:
+            remember("long", long)
+        except StorageFull as problem:
+            wait = Wait(reason=problem.message, until=time.time(), begin_with="long")
+            raise RunPostponed(wait) from problem
+        remember("next", lambda: asked.append("next") or "2")
+        return done(stored)
+
+    one = services(disk, carry)
+    one.store.add_run(run(1), 1.0)
+    one.until(inside.is_set)
+    filling = fill(disk)
+    go.set()
+    one.until(lambda: one.runner.disk_wait is not None)
+    for _ in range(20):
+        with suppress(StorageFull, StoreUnavailable):
+            one.dispatcher.run_once()
+    assert asked == ["long"]
+    assert not one.over(), "it waits"
+    filling.unlink()
+    one.until(one.over)
+    assert one.runner.disk_wait is None
+    assert asked == ["long", "long", "next"], "only what has no record is done again"
+    assert one.store.get_run("r1").state is RunState.OPEN
+    assert is_whole(disk / ENGINE)
+    assert is_whole(one.store.path)
+
+
+def test_PF4_a_run_whose_row_is_no_run_is_ended_alone(services, home):
+    one = services(home, done)
+    for number in (1, 2):
+        one.store.add_run(run(number, number), float(number))
+    with closing(sqlite3.connect(one.store.path)) as connection, connection:
+        connection.execute("UPDATE runs SET run = '{\"half' WHERE run_id = 'r1'")
+    one.until(lambda: one.over("r2"))
+    assert one.store.get_run("r2").state is RunState.OPEN
+    assert "r1" not in one.store.list_active_ids()

@@ -52,7 +52,7 @@ def open_engine(address: Path) -> None:
         pass
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can become somebody who may not")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user who may not")
 def test_an_engine_that_this_user_may_not_use_is_told_from_one_that_is_not_there(home):
     closed = home / "engine.sock"
     with socket.socket(socket.AF_UNIX) as listener:
@@ -136,7 +136,7 @@ def test_an_engine_on_another_machine_is_refused(settings):
 
 @pytest.fixture
 def image_settings(home, monkeypatch):
-    """Settings with a name for images that nobody else has, and the tests' image as the base."""
+    """Return settings with an image name of its own, and the tests' image as the base."""
     given = settings_for("docker", home)
     with docker_engine.open_client(given) as client:
         monkeypatch.setenv("MERGEWRIGHT_HOME", str(home))

@@ -67,7 +67,7 @@ def weaken(monkeypatch):
 
 
 def drop(*words: str, give: tuple[str, ...] = ()) -> Arguments:
-    """Leave out these arguments, or give others in their place."""
+    """Remove these arguments, or replace them."""
 
     def change(args: list[str], order: SandboxRequest) -> None:
         at = next(n for n in range(len(args)) if tuple(args[n : n + len(words)]) == words)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import ProcessEnding, StoreUnusable
+from agent.errors import StoreUnusable
 from agent.store.engine import FILE_NAME, Engine, EngineStatus, Segment
 from tests.deep import deep
 
@@ -62,10 +62,10 @@ def work(home, kill=""):
 def engine(tmp_path):
     made = []
 
-    def launch(carry, home=tmp_path):
+    def launch(carry):
         for check in made:
             check.close()
-        made.append(Engine(home, carry))
+        made.append(Engine(tmp_path, carry))
         made[-1].launch()
         return made[-1]
 
@@ -83,12 +83,12 @@ def ended(engine, segment=RUN, seconds=20.0):
 
 
 @pytest.mark.parametrize(
-    ("kill", "said"), [("a", ["a", "a", "b", "c"]), deep("after b", ["a", "b", "c"])]
+    ("kill", "steps"), [("a", ["a", "a", "b", "c"]), deep("after b", ["a", "b", "c"])]
 )
-def test_a_killed_run_goes_on_with_the_step_that_has_no_record(tmp_path, kill, said):
+def test_a_killed_run_goes_on_with_the_step_that_has_no_record(tmp_path, kill, steps):
     _, code = work(tmp_path, kill)
     assert code == -9
-    assert work(tmp_path) == ([*said, 'ended "a" "b" "c"'], 0)
+    assert work(tmp_path) == ([*steps, 'ended "a" "b" "c"'], 0)
 
 
 def test_a_drained_engine_finishes_the_step_and_begins_no_other(engine):
@@ -116,29 +116,6 @@ def test_a_drained_engine_finishes_the_step_and_begins_no_other(engine):
     made.begin(RUN)
     assert ended(made) == (EngineStatus.ENDED, "12")
     assert asked == ["slow", "next"]
-
-
-@pytest.mark.deep
-def test_what_a_dead_worker_has_is_stranded_until_another_begins_it(tmp_path, postgresql):
-    """A server that is gone between the claim of a run and this leaves it so."""
-
-    def break_off(run_id, remember):
-        raise ProcessEnding
-
-    url = postgresql.create_database()
-    first = Engine(tmp_path, break_off, url=url, worker=1)
-    first.launch()
-    first.begin(RUN)
-    assert first.read_status(RUN)[0] is EngineStatus.ALIVE
-    first.close()
-    second = Engine(tmp_path, lambda run_id, remember: "over", url=url, worker=2)
-    second.launch()
-    try:
-        assert second.read_status(RUN)[0] is EngineStatus.STRANDED
-        second.begin(RUN)
-        assert ended(second) == (EngineStatus.ENDED, "over")
-    finally:
-        second.close()
 
 
 def test_a_damaged_file_is_named_with_the_way_out(tmp_path):

@@ -9,10 +9,7 @@ from typer.testing import CliRunner
 
 from agent.cli.main import app
 from tests import scripted
-from tests.integration.small_disks import small_disk
 from tests.scripted import Said
-
-__all__ = ["small_disk"]
 
 
 @pytest.fixture

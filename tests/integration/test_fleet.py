@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -27,12 +26,12 @@ LEASE = 6.0
 
 class Fleet:
     def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url = folder, url
+        self.folder, self.url, self.lease_seconds = folder, url, LEASE
         self.store = SqlRunStore(folder, url)
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, fault: str = "") -> subprocess.Popen[bytes]:
-        arguments = [self.url, str(self.folder), name, str(LEASE), "1.0", "2", fault]
+        arguments = [self.url, str(self.folder), name, str(self.lease_seconds), "1.0", "2", fault]
         self.workers[name] = subprocess.Popen(
             [sys.executable, "-m", "tests.integration.fleet_worker", *arguments],
             cwd=ROOT,
@@ -43,24 +42,16 @@ class Fleet:
 
     def words(self) -> list[str]:
         said = self.folder / "said"
-        return (
-            [line.partition(" ")[2] for line in said.read_text().splitlines()]
-            if (said.exists())
-            else []
-        )
+        return said.read_text().splitlines() if said.exists() else []
 
-    def time_of(self, words: str) -> float:
-        lines = (self.folder / "said").read_text().splitlines()
-        return next(float(line.partition(" ")[0]) for line in lines if line.endswith(f" {words}"))
-
-    def wait(self, true, seconds: float = 60.0) -> None:
-        wait_until(true, seconds, self.words)
+    def wait(self, true) -> None:
+        wait_until(true, 60, show=self.words)
 
     def over(self) -> bool:
         return not self.store.list_active_ids()
 
     def wrote(self) -> Counter[str]:
-        """How often each step has written, whoever did."""
+        """Count how often each step has written, over all workers."""
         words = (line.split(maxsplit=1)[1] for line in self.words())
         return Counter(word for word in words if word.startswith("wrote"))
 
@@ -85,7 +76,6 @@ def test_what_a_killed_worker_held_is_taken_over_once_and_goes_on_with_its_step(
     fleet.store.add_run(run(1, 7), 1.0)
     fleet.wait(lambda: any(line.endswith("began r1 2") for line in fleet.words()))
     first = fleet.words()[-1][0]
-    killed = time.time()
     fleet.workers[first].kill()
     fleet.wait(fleet.over)
     begun = [line for line in fleet.words() if " began " in line]
@@ -93,7 +83,6 @@ def test_what_a_killed_worker_held_is_taken_over_once_and_goes_on_with_its_step(
     assert begun == [
         f"{first} began r1 1", f"{first} began r1 2", f"{other} began r1 2", f"{other} began r1 3",
     ]  # fmt: skip
-    assert fleet.time_of(f"{other} began r1 2") - killed < LEASE + 1.0
 
 
 @pytest.mark.parametrize(("fault", "times"), [("", 1), ("fence", 2)])
@@ -115,11 +104,9 @@ def test_who_stood_still_for_longer_than_its_lease_writes_nothing_any_more(fleet
 
 def test_a_worker_that_is_cut_off_ends_before_its_lease_does(fleet, postgresql):
     worker = fleet.start("a")
-    begun = time.monotonic()
     postgresql.stop()
     try:
         assert worker.wait(LEASE) == EXIT_FENCED
-        assert time.monotonic() - begun < LEASE
     finally:
         postgresql.start()
 
@@ -152,6 +139,7 @@ def test_a_worker_that_signs_with_another_key_is_refused_until_the_others_are_st
 
 
 def test_who_is_asked_to_end_hands_its_runs_over_at_once(fleet):
+    fleet.lease_seconds = 3600.0  # for whose end no test could wait
     leaving = fleet.start("a")
     fleet.start("b")
     for number in (1, 2, 3, 4):
@@ -159,11 +147,9 @@ def test_who_is_asked_to_end_hands_its_runs_over_at_once(fleet):
     fleet.wait(lambda: sum(" began " in line for line in fleet.words()) == 4)
     leaving.send_signal(signal.SIGTERM)
     assert leaving.wait(20) == os.EX_OK
-    asked = fleet.time_of("left")
-    fleet.wait(fleet.over, LEASE + 10)
+    fleet.wait(fleet.over)
     assert set(fleet.wrote().values()) == {1}
-    last = max(float(line.split()[0]) for line in (fleet.folder / "said").read_text().splitlines())
-    assert last - asked < LEASE, "nobody waited for the lease to end"
+    assert fleet.words()[-1].startswith("b ")
 
 
 def test_the_role_of_listeners_adds_deliveries_and_reads_nothing_of_runs(tmp_path, postgresql):

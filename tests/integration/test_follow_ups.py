@@ -1,4 +1,4 @@
-"""The store's follow-ups: who comes after whom, and that nothing that was wished for is lost."""
+"""The store's follow-ups: in which order they run, and that no request is lost."""
 
 from agent.models.outcome import Outcome, PullEnd, PullRequest
 from agent.models.record import replace
@@ -15,7 +15,7 @@ HEAD = "a" * 40
 
 
 def _opened(store):
-    """A run that has opened pull request 7."""
+    """Return a run that has opened pull request 7."""
     run = store.add_run(run_samples.run(1), NOW)
     assert store.claim_run(NOW, most=9).run.run_id == run.run_id
     end = _ended(run.run_id, commit=HEAD)
@@ -84,7 +84,7 @@ def test_a_pull_request_has_so_many_rounds_at_most(store):
 
 
 def test_red_checks_leave_half_of_the_rounds_to_people(store):
-    """Whoever can make a check red again and again must not silence a pull request with it."""
+    """A check that is made red again and again must not silence a pull request."""
     first = _opened(store)
     for number in range(1, MOST_ROUNDS // 2 + 1):
         assert store.queue_follow_up(first.run_id, CI, NOW + number) == "queued"
@@ -125,7 +125,7 @@ def test_an_issue_that_is_labelled_anew_has_its_own_attempts_counted(store):
     assert store.find_newest_run(
         first.snapshot.issue.repository_id, first.snapshot.issue.number
     ).run.run_id == (second.run_id)
-    # While that is at work, nobody goes on with the pull request of the first one.
+    # While that is at work, no run goes on with the pull request of the first one.
     assert store.queue_follow_up(first.run_id, REVIEW, NOW + 4) == "after"
     store.claim_run(NOW + 5, most=9)
     store.finish_run(second.run_id, _ended(second.run_id, Reason.NO_RECIPE), NOW + 6)

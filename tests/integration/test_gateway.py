@@ -53,7 +53,7 @@ def connect(made: Gateway, host: str, port: int) -> bytes:
 
 @contextmanager
 def tunnelled(made: Gateway, target: HostPort) -> Iterator[http.client.HTTPConnection]:
-    """Speak TLS with a host, as a client that trusts the gateway does."""
+    """Open TLS with a host, as a client that trusts the gateway does."""
     client = dial(made)
     client.sendall(f"CONNECT {target} HTTP/1.1\r\n\r\n".encode())
     assert client.recv(4096).startswith(b"HTTP/1.1 200")
@@ -278,7 +278,7 @@ def test_the_notes_hold_no_credentials_and_do_not_grow_without_end(tmp_path):
 
 @pytest.fixture
 def set_proxy(monkeypatch) -> Callable[[str, str], None]:
-    """Sets a variable that names a proxy, on a machine that has no other."""
+    """Set a variable that names a proxy, on a machine that has no other."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)

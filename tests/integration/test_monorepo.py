@@ -37,7 +37,7 @@ TOOLS = {
 
 
 def measured(workshop, files: dict[str, str]):
-    """The checks of a project below a folder, as they are detected there."""
+    """Run the checks of a project below a folder, as they are detected there."""
     inside = {f"{ROOT}/{path}": text for path, text in files.items()}
     # At the root of the repository is what would lead astray.
     beside = {"pytest.ini": "[pytest]\naddopts = --no-such-option\n", "test_x.py": "import gone\n"}

@@ -49,7 +49,7 @@ def fill(served: local_index.LocalIndex) -> None:
 
 
 def find_secrets(settings: Settings, *texts: str) -> list[str]:
-    """Texts, and files of the data folder, that hold a password, or its form in a header."""
+    """List the texts and files of the data folder that hold a password, or its form in a header."""
     logins = [f"me:{PASSWORD}", f"clerk:{SECRET}"]
     shapes = [PASSWORD, SECRET, *(base64.b64encode(login.encode()).decode() for login in logins)]
     places = settings.home.rglob("*")

@@ -60,8 +60,8 @@ class Pull:
     def on_base(self, files, subject="Base"):
         return self.on("main", files, subject)
 
-    def ours(self, files, subject="Say hi"):
-        return self.on(BRANCH, files, subject, author=self.us)
+    def ours(self, files):
+        return self.on(BRANCH, files, "Say hi", author=self.us)
 
     def theirs(self, files, subject="By hand", **who):
         return self.on(BRANCH, files, subject, **who)
@@ -110,8 +110,8 @@ def contents(change):
     return {file.path: file.after for file in change.files}
 
 
-def plus(state, path, after, before=None):
-    more = ChangedFile(path=path, before=before, after=after)
+def plus_new_file(state):
+    more = ChangedFile(path="new.py", before=None, after=b"n = 1\n")
     files = sorted((*state.change.files, more), key=lambda file: file.path)
     return Change(base_commit=state.checkout.commit, files=tuple(files))
 
@@ -154,14 +154,14 @@ def test_where_they_do_not_go_together_all_is_held_against_the_fork(pull):
     assert (state.base_has_moved, state.tip, state.checkout.commit) == (True, tip, fork)
     assert contents(state.change) == {"shop.py": b"print('hi')\n"}
     assert state.tree == pull.git("rev-parse", f"{state.head}^{{tree}}")
-    made = pull.follow(state, plus(state, "new.py", b"n = 1\n"))
+    made = pull.follow(state, plus_new_file(state))
     pull.push(state, made)
     assert pull.show("rev-parse", f"{BRANCH}^") == state.head
 
 
 def test_a_branch_that_is_gone_is_said_to_be(pull):
     state = pull.branch_state()
-    made = pull.follow(state, plus(state, "new.py", b"n = 1\n"))
+    made = pull.follow(state, plus_new_file(state))
     pull.show("update-ref", "-d", f"refs/heads/{BRANCH}")
     with pytest.raises(RepositoryUnfit, match=f"branch {BRANCH} no longer exists"):
         pull.branch_state()
@@ -208,7 +208,7 @@ def test_GR2_no_driver_filter_or_hook_of_the_repository_runs(pull, tmp_path, mon
     monkeypatch.setenv("GIT_EXTERNAL_DIFF", str(canary))
 
     state = pull.branch_state()
-    made = pull.follow(state, plus(state, "new.py", b"n = 1\n"))
+    made = pull.follow(state, plus_new_file(state))
     pull.push(state, made)
     assert list((tmp_path / "hits").iterdir()) == []
     wanted = LINES.replace("line 2\n", "ours\n").replace("line 19\n", "theirs\n")
@@ -256,7 +256,7 @@ def test_with_commits_of_people_the_base_is_merged_and_nothing_of_theirs_goes(pu
     person = pull.theirs({"notes.txt": "n\n"})
     tip = pull.on_base({"keep.py": "kept = 2\n"})
     state = pull.branch_state()
-    made = pull.follow(state, plus(state, "new.py", b"n = 1\n"))
+    made = pull.follow(state, plus_new_file(state))
     pull.push(state, made)
     assert pull.show("log", "-1", "--format=%P", f"{BRANCH}~1") == f"{person} {tip}"
     assert pull.show("log", "-2", "--format=%s", "--first-parent", BRANCH) == (

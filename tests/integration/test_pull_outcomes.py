@@ -59,7 +59,7 @@ class Opened:
         )  # fmt: skip
 
     def check(self, **more):
-        """Tell that a check of the last commit is over."""
+        """Send the delivery that says that a check of the last commit is over."""
         return self.look(**{"number": None, "commit": self.commit, **more})
 
     @property

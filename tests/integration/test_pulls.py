@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-import httpx
 import pytest
 
 from agent.github.code_host import GithubCodeHost
@@ -26,17 +25,16 @@ ASK = {"path": "new.py", "line": 2, "body": "Why two?"}
 
 @dataclass
 class Talk:
-    """A pull request of ours, and whoever talks in it."""
+    """A pull request of ours, and the people who talk in it."""
 
     scene: Scene
     pulls: GithubCodeHost
     number: int
 
     def person(self, method: str, path: str, who: str = "ann", **sent: Any) -> Any:
-        """Let somebody use GitHub's API; the path is below that of the repository."""
-        url = f"{self.scene.settings.github_url}/repos/{self.scene.name}/{path}"
-        headers = {"Authorization": f"token {self.scene.world.token_for(who)}"}
-        answer = httpx.request(method, url, headers=headers, json=sent or None, timeout=10)
+        """Send a request to GitHub's API as a person; the path is below that of the repository."""
+        with self.scene.world.open_client(self.scene.repository, who) as client:
+            answer = client.request(method, path, json=sent or None)
         assert answer.status_code < 300, answer.text
         return answer.json()
 
@@ -44,7 +42,7 @@ class Talk:
         return self.person("POST", f"pulls/{self.number}/reviews", event=event, body=body, **more)
 
     def ask(self, **more: Any) -> Thread:
-        """Let ann remark on a line; give the thread as we read it."""
+        """Add a remark of ann on a line; return the thread as we read it."""
         self.review(comments=[{**ASK, **more}])
         return self.threads("inline")[-1]
 
@@ -66,7 +64,7 @@ class Talk:
         return self.pulls.reply_in_thread(self.scene.run, self.number, thread, words, key=key)
 
     def ours(self) -> list[str]:
-        """The bodies of all that we have said."""
+        """List the bodies of all our comments."""
         return [
             comment.body
             for thread in self.read().threads
@@ -171,7 +169,7 @@ def test_threads_on_lines_are_read_from_every_page_also_without_their_first_comm
 def test_who_may_write_is_told_by_login_and_number(talk):
     run, ann = talk.scene.run, talk.scene.world.user("ann")
     assert talk.pulls.may_write(run, "Ann", ann.id)
-    # Another account that has the login now is somebody else.
+    # Another account that has the login now is another person.
     assert not talk.pulls.may_write(run, "ann", ann.id + 1)
     assert not talk.pulls.may_write(run, "eve", talk.scene.world.user("eve").id)
     assert not talk.pulls.may_write(run, "nobody", 4711)

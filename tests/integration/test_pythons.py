@@ -25,7 +25,7 @@ def settings() -> Iterator[Settings]:
 
 
 def minors(settings: Settings) -> list[str]:
-    """The minor versions that this machine has an interpreter of."""
+    """List the minor versions that this machine has an interpreter of."""
     roots: tuple[Root, ...] = BubblewrapSandbox(settings).roots()
     found = [Version(python.version) for python in interpreters.find_pythons(settings, roots)]
     wanted = sorted({(one.major, one.minor) for one in found if one >= interpreters.OLDEST})

@@ -21,7 +21,7 @@ FILES = {"requirements.txt": "iniconfig\n", "till.py": "coins = 1\n"}
 
 @pytest.fixture(scope="module")
 def begun() -> Iterator[tuple[Prepared, Desk]]:
-    """A run as far as its environment."""
+    """Carry a run as far as its environment."""
     with with_our_tools() as settings:
         yield begin_run(settings, FILES)
 

@@ -61,7 +61,7 @@ def test_the_base_is_fetched_and_a_new_commit_is_fetched_next_time(github, home)
 
 
 def grown(github, scratch, sizes):
-    """Give main one more commit with files of chance of these sizes; return its id."""
+    """Add a commit to main with random files of these sizes; return its id."""
     origin = str(github.repository.git_dir)
     git_samples.git(scratch.parent, "clone", "--quiet", origin, str(scratch))
     for number, size in enumerate(sizes):

@@ -1,4 +1,4 @@
-"""The folder of a run in the database of a fleet, whatever becomes of the connection."""
+"""The folder of a run in the database of a fleet, also while the connection fails."""
 
 from contextlib import closing, contextmanager
 

@@ -175,7 +175,7 @@ def test_a_stopped_run_begins_at_once_and_then_waits_for_what_holds_its_end_up(s
     store.postpone_run("20261120-100000-a", silent("checkout"))
     assert store.claim_run(3.0, most=1) is None
     assert store.request_stop("20261120-100000-a", "Somebody asked.")
-    assert store.claim_run(3.0, most=0) is not None, "it has nobody to wait for"
+    assert store.claim_run(3.0, most=0) is not None, "it waits for no other run"
     store.postpone_run("20261120-100000-a", silent("deliver"))
     store.request_stop("20261120-100000-a", "Somebody else asked.")
     assert store.claim_run(999.0, most=1) is None

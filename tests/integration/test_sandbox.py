@@ -167,7 +167,7 @@ def test_ordinary_programs_find_what_they_need(sandbox):
             except OSError as problem:
                 assert problem.strerror == "Network is unreachable"
             else:
-                raise AssertionError("whoever asks there waits")
+                raise AssertionError("a process that asks there waits")
             trusted = ssl.get_default_verify_paths()
             assert trusted.cafile or len(os.listdir(trusted.capath)) > 50
             assert oct(os.umask(0)) == "0o22"
@@ -211,7 +211,7 @@ def test_output_is_heard_before_the_command_ends(sandbox):
             enough.set()
 
     stoppable = Stoppable(sandbox, threading.Event())
-    # Nothing but hearing it ends this sandbox within five minutes.
+    # Only output that is heard ends this sandbox within five minutes.
     with pytest.raises(SandboxLost, match="removed before"):
         stoppable.run(SandboxRequest(argv=("/bin/sh", "-c", "echo begun; sleep 300")), enough, hear)
     assert heard == b"begun\n"

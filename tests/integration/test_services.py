@@ -57,7 +57,7 @@ class Ground:
         return check_samples.measured(site, self.sandbox)
 
     def printed(self, files: Files, told: Mapping[str, object], program: str) -> str:
-        """What a program prints beside the servers, with the variables that a check has."""
+        """Return what a program prints beside the servers, with the variables that a check has."""
         site = self.site(files, told)
         services = site.environment.services
         order = sandbox_requests.make_request(
@@ -269,7 +269,9 @@ OWN = {
 RUN = {"name": "files", "run": "python ~/server.py", "ready": 8123}
 
 
-def test_a_command_of_the_repository_serves_its_set_up_and_its_checks(ground):
+@pytest.fixture(scope="module")
+def served(ground: Ground) -> Site:
+    """A site whose set-up was served by a command of its repository."""
     told = {
         "env": {"GREETING": "hello"},
         "services": ["redis", RUN],
@@ -284,21 +286,25 @@ def test_a_command_of_the_repository_serves_its_set_up_and_its_checks(ground):
             ]
         },
     }
-    found = ground.measured(ground.site(OWN, told))
+    return ground.site(OWN, told)
+
+
+def test_a_command_of_the_repository_serves_its_set_up_and_its_checks(ground, served):
+    found = ground.measured(served)
     assert found["tests"].count("passed") == 1, found["tests"].output
     assert found["asks"].status is Status.PASSED, found["asks"].output
 
 
-def test_a_command_that_does_not_serve_is_named_with_its_last_words(ground):
-    in_set_up = "test -e /tmp/set-up.json && exec python server.py; sleep 0.1; echo no luck; exit 3"
-    told = {"env": {"GREETING": "hello"}, "services": [{**RUN, "run": in_set_up}]}
-    found = ground.measured(ground.site(OWN, told))["tests"]
+def test_a_command_that_does_not_serve_is_named_with_its_last_words(ground, served):
+    failing = "sleep 0.1; echo no luck; exit 3"
+    (own,) = [one for one in served.environment.services if one.name == "files"]
+    services = (replace(own, argv=("sh", "-c", failing)),)
+    environment = replace(served.environment, services=services)
+    found = ground.measured(dataclasses.replace(served, environment=environment))["tests"]
     assert (found.status, found.items) == (Status.UNVERIFIED, ())
     assert found.reason == "the check did not start: files ended at once: no luck"
     with pytest.raises(EnvironmentFailed, match="files ended at once: no luck"):
-        ground.site(
-            OWN, {"env": {"UNLIKE": "others"}, "services": [{**RUN, "run": "echo no luck; exit 3"}]}
-        )
+        ground.site(OWN, {"services": [{**RUN, "run": failing}]})
 
 
 @pytest.mark.deep

@@ -51,7 +51,7 @@ class Place:
         return WorkTree(self.folder / name, self.base.paths())
 
     def take(self, tree: Path, given: Change) -> CollectedChange:
-        """Take what differs in a tree that has a file of ours beside."""
+        """Collect what differs in a tree that has a file of ours beside."""
         differing = importlib.import_module("differing")
         files = {file.path: file for file in given.files if file.after is not None}
         ground = change_collection.TreeBase(self.checkout, self.base, files, {"laid": b"laid\n"})
@@ -71,7 +71,7 @@ class Place:
 
 
 def disturb(tree: Path, chance: random.Random) -> None:
-    """Put something else in the place of one name; what is in its way goes."""
+    """Replace what is at one name; what is in its way goes."""
     place = tree
     for part in chance.choice(NAMES).split("/"):
         if place.is_symlink() or not place.is_dir():
@@ -98,7 +98,7 @@ def see(tree: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("most_bytes", "seeds"), [(change_collection.MOST_BYTES, 20), deep(1000, 60)]
+    ("most_bytes", "seeds"), [(change_collection.MOST_BYTES, 10), deep(1000, 60)]
 )
 def test_a_change_that_is_taken_can_always_be_laid(tmp_path, monkeypatch, most_bytes, seeds):
     monkeypatch.syspath_prepend(INSIDE)

@@ -13,9 +13,7 @@ from agent.git import folders, history, one_commit, worktree
 from tests.folders import lay_files
 from tests.integration import git_samples as samples
 from tests.integration.git_samples import git
-from tests.integration.small_disks import small_disk
 
-__all__ = ["small_disk"]
 DATE = 1_700_000_000
 
 

@@ -25,7 +25,7 @@ def conclude_workflow(
     actor: User,
     jobs: Iterable[Job] = (),
 ) -> WorkflowRun:
-    """Let a workflow have run on a commit."""
+    """Add a run of a workflow on a commit, with its end."""
     made = _make_run(repository, sha, name)
     run_again(repository, made, conclusion, actor, jobs)
     return made
@@ -41,7 +41,7 @@ def _make_run(repository: Repository, sha: str, name: str) -> WorkflowRun:
 def run_again(
     repository: Repository, run: WorkflowRun, conclusion: str, actor: User, jobs: Iterable[Job] = ()
 ) -> None:
-    """Let a run be done again: it keeps its number and its suite; its jobs are other ones."""
+    """Run a workflow again: it keeps its number and its suite; its jobs are new ones."""
     run.status, run.conclusion = "completed", conclusion
     for job in jobs:
         made = _make_check_run(repository, run, job)
@@ -66,6 +66,6 @@ def _make_check_run(repository: Repository, run: WorkflowRun, job: Job) -> Check
 
 
 def _stamp(text: str, now: float) -> str:
-    """Give a log as GitHub keeps it: a byte order mark, and the time before every line."""
+    """Return a log as GitHub keeps it: a byte order mark, and the time before every line."""
     when = shapes.format_time(now).replace("Z", ".1234567Z")
     return "\ufeff" + "".join(f"{when} {line}\r\n" for line in text.splitlines())

@@ -30,7 +30,7 @@ _NOTES = Path(__file__).with_name("unittest_notes.py")
 #: pytest and what it needs, where a project leaves it to its developers to have one.
 _PYTEST = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "exceptiongroup", "tomli")
 _RANK = ("passed", "skipped", "xfailed", "failed", "error")
-#: Whom tests run as where this runs as root: a developer is not, and tests notice.
+#: The user that tests run as where this runs as root: a developer is not, and tests notice.
 _NOBODY = 65534
 
 Outcomes = dict[str, str]
@@ -52,7 +52,7 @@ class Bare:
     """Where its interpreter finds its own."""
 
     def run(self, *argv: str, user: int | None = None, **environ: str) -> str:
-        """Run Python in the tree, whatever its exit code; return what it printed."""
+        """Run Python in the tree, with any exit code; return what it printed."""
         done = subprocess.run(
             [self.venv / "bin" / "python", *argv],
             cwd=self.tree,
@@ -69,8 +69,10 @@ def build(project: Project, tree: Path, environment: Environment, access: IndexA
     copied = [str(Path(host, "lib")) for host, box in environment.interpreter.mounts if host != box]
     libraries = {"LD_LIBRARY_PATH": os.pathsep.join(copied)} if copied else {}
     bare = Bare(project, tree, tree.parent / "venv", libraries)
-    own = canonicalize_name(project.name)
-    packages = [package for package in environment.packages if package.partition("==")[0] != own]
+    own_name = canonicalize_name(project.name)
+    packages = [
+        package for package in environment.packages if package.partition("==")[0] != own_name
+    ]
     if "pytest" in project.suite:
         packages += _missing_pytest(environment)
     listed = tree.parent / "packages.txt"
@@ -123,28 +125,28 @@ def run_suite(bare: Bare) -> tuple[Outcomes, float]:
         begun = time.monotonic()
         printed = bare.run(*suite, user=user, LIVE_NOTES=str(notes), **environ)
         seconds = time.monotonic() - begun
-        found = _read_report(report) if report.exists() else read_notes(notes)
-    if not found:
+        outcomes = _read_report(report) if report.exists() else read_notes(notes)
+    if not outcomes:
         raise NotRun(f"the bare run of {bare.project.name} ran no test:\n{printed[-2000:]}")
-    return found, seconds
+    return outcomes, seconds
 
 
 def in_sandbox(result: TestRun) -> Outcomes:
-    """Outcomes of the product's own run, by the names that bare runs have."""
-    found: Outcomes = {}
+    """Return the outcomes of the product's own run, by the names that bare runs have."""
+    outcomes: Outcomes = {}
     for item in result.items:
         name = item.item_id
         if name.endswith(COLLECTION):
             name = name.removesuffix(COLLECTION).removesuffix(".py").replace("/", ".")
         name = dotted(name)
-        if name in found:
+        if name in outcomes:
             raise NotRun(f"two tests of the sandbox are called {name}")
-        found[name] = "passed" if item.outcome == "xpassed" else item.outcome
-    return found
+        outcomes[name] = "passed" if item.outcome == "xpassed" else item.outcome
+    return outcomes
 
 
 def dotted(item_id: str) -> str:
-    """`tests/test_a.py::B::c[1/2]` as `tests.test_a.B.c[1/2]`; unittest's ids stay as they are."""
+    """Return `tests/test_a.py::B::c[1/2]` as `tests.test_a.B.c[1/2]`; unittest's ids stay as they are."""
     address, bracket, parameters = item_id.partition("[")
     path, separator, rest = address.partition("::")
     if separator or path.endswith(".py"):
@@ -154,24 +156,24 @@ def dotted(item_id: str) -> str:
 
 
 def read_notes(place: Path) -> Outcomes:
-    """Outcomes by test; one that a later suite of the process has once more gets its number."""
+    """Read outcomes by test; one that a later suite of the process has once more gets its number."""
     lines = place.read_text().splitlines() if place.exists() else []
     first: dict[str, int] = {}
-    found: Outcomes = {}
+    outcomes: Outcomes = {}
     for suite, test, outcome in map(json.loads, lines):
         plain = first.setdefault(test, suite) == suite
         name = test.removeprefix("unittest.loader._FailedTest.") if plain else f"{test} #{suite}"
-        found[name] = max(found.get(name, outcome), outcome, key=_RANK.index)
-    return found
+        outcomes[name] = max(outcomes.get(name, outcome), outcome, key=_RANK.index)
+    return outcomes
 
 
 def _read_report(report: Path) -> Outcomes:
-    found: Outcomes = {}
+    outcomes: Outcomes = {}
     for case in ET.parse(report).iter("testcase"):
         name = ".".join(filter(None, (case.get("classname"), case.get("name"))))
         outcome = _outcome(case)
-        found[name] = max(found.get(name, outcome), outcome, key=_RANK.index)
-    return found
+        outcomes[name] = max(outcomes.get(name, outcome), outcome, key=_RANK.index)
+    return outcomes
 
 
 def _outcome(case: ET.Element) -> str:
@@ -186,13 +188,13 @@ def _outcome(case: ET.Element) -> str:
 
 
 def _plain(folder: Path) -> dict[str, str]:
-    """An environment without anything that a developer or an outer test run has set."""
+    """Return an environment without what a developer or an outer test run has set."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     return {**kept, "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _on_host(environment: Environment) -> str:
-    """The interpreter as this machine sees it."""
+    """Return the interpreter as this machine sees it."""
     for host, sandbox in environment.interpreter.mounts:
         if environment.interpreter.path.startswith(f"{sandbox}/"):
             return host + environment.interpreter.path.removeprefix(sandbox)
@@ -200,12 +202,12 @@ def _on_host(environment: Environment) -> str:
 
 
 def _missing_pytest(environment: Environment) -> tuple[str, ...]:
-    """The pytest that the sandbox falls back to, where the project declares none."""
+    """Return the pytest that the sandbox falls back to, where the project declares none."""
     there = {package.partition("==")[0] for package in environment.packages}
     if "pytest" in there:
         return ()
-    known = Path(environment.gate_path).glob("lib/python3.*/site-packages/*.dist-info")
-    pairs = (place.name.removesuffix(".dist-info").rpartition("-") for place in known)
+    installed = Path(environment.gate_path).glob("lib/python3.*/site-packages/*.dist-info")
+    pairs = (place.name.removesuffix(".dist-info").rpartition("-") for place in installed)
     versions = {name.lower(): version for name, _, version in pairs}
     return tuple(
         f"{name}=={versions[name]}" for name in _PYTEST if name in versions and name not in there

@@ -99,12 +99,14 @@ def find_differences(bare: Outcomes, sandbox: Outcomes) -> dict[str, tuple[str, 
 
 
 def assert_same_version(made: Environment, bare: Bare) -> None:
-    """Hold the project's own version against the one that its backend makes of the tag itself."""
-    own = canonicalize_name(bare.project.name)
-    given = next((package for package in made.packages if package.partition("==")[0] == own), None)
-    if given is None:
+    """Check the project's own version against the one that its backend makes of the tag itself."""
+    own_name = canonicalize_name(bare.project.name)
+    package_made = next(
+        (package for package in made.packages if package.partition("==")[0] == own_name), None
+    )
+    if package_made is None:
         return
     with tempfile.TemporaryDirectory(dir=bare.venv.parent) as place:
         script = Path(place, "version.py")
-        script.write_text(f"import importlib.metadata as m\nprint(m.version({own!r}))\n")
-        assert given == f"{own}=={bare.run('-I', str(script)).strip()}"
+        script.write_text(f"import importlib.metadata as m\nprint(m.version({own_name!r}))\n")
+        assert package_made == f"{own_name}=={bare.run('-I', str(script)).strip()}"

@@ -1,4 +1,4 @@
-"""Note how each unittest of a process ended, whatever starts it; for bare runs.
+"""Note how each unittest of a process ended, for every way to start it; for bare runs.
 
 Lies in the virtual environment of a bare run, and is imported there when `LIVE_NOTES` names a
 file; the command stays the one that a developer types. Knows nothing of the product.

@@ -45,9 +45,9 @@ def judge_case(case: cases.Case, scratch: Path) -> Line:
 
 
 def describe_end(name: str, report: Line) -> Line:
-    """Take from the report of a run what a person sees of its end."""
-    found = _find_items(report["judged"], "findings")
-    findings = sorted({f"{f['severity']} {f['rule']} {f['path']}:{f['line'] or ''}" for f in found})
+    """Return what a person sees of the end of a run, from its report."""
+    items = _find_items(report["judged"], "findings")
+    findings = sorted({f"{f['severity']} {f['rule']} {f['path']}:{f['line'] or ''}" for f in items})
     is_draft = any(words.startswith("review ") for words in findings)
     # What is folded away is the diff, the logs and the environment.
     shown = re.sub(r"\n+", "\n", (report["files"]["text"] or "").partition("<details>")[0])

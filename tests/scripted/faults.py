@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from tests.scripted.script import Fault
 
-#: Looks like a provider's, so that whoever prints it is found out.
+#: Looks like a provider's, so that a place that prints it is found.
 KEY = "sk-scripted-0f3a9c5b7d1e4826a0c94e5d"
 Kind = Literal["key", "name", "money", "full", "request", "limited", "overloaded", "broken"]
 
@@ -67,8 +67,8 @@ def _told(wire: str, kind: Kind) -> tuple[int, dict[str, Any]]:
     if wire == "gemini":
         status, named, message, details = _GEMINI[kind]
         message += repeated
-        told = {"code": status, "message": message, "status": named, "details": [*details]}
-        return status, {"error": told}
+        error = {"code": status, "message": message, "status": named, "details": [*details]}
+        return status, {"error": error}
     status, named, code, message = _OPENAI[kind]
     message += repeated
     return status, {"error": {"message": message, "type": named, "param": None, "code": code}}

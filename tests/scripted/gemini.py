@@ -24,56 +24,56 @@ def tools(body: dict[str, Any]) -> tuple[str, ...]:
 
 
 def read(body: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
-    found: list[tuple[str, str]] = []
+    messages: list[tuple[str, str]] = []
     for content in body["contents"]:
         role = "assistant" if content["role"] == "model" else "user"
         for part in content["parts"]:
             if "functionCall" in part:
                 call = part["functionCall"]
-                found.append(("call", f"{call['name']} {json.dumps(call.get('args') or {})}"))
+                messages.append(("call", f"{call['name']} {json.dumps(call.get('args') or {})}"))
             elif "functionResponse" in part:
-                told = part["functionResponse"]["response"].values()
-                found.append(("result", "\n".join(map(str, told))))
+                response = part["functionResponse"]["response"].values()
+                messages.append(("result", "\n".join(map(str, response))))
             elif not part.get("thought"):
-                found.append((role, part["text"]))
+                messages.append((role, part["text"]))
     system = body.get("systemInstruction", {}).get("parts", ())
-    return "\n".join(part["text"] for part in system), found
+    return "\n".join(part["text"] for part in system), messages
 
 
-def whole(request: Seen, said: Said, calls: list[tuple[str, Call]], tokens: Any) -> dict[str, Any]:
-    parts: list[dict[str, Any]] = [{"text": said.text}] if said.text else []
-    return _object(request, said, _thought(said) + parts + _calls(said, calls), tokens)
+def whole(request: Seen, reply: Said, calls: list[tuple[str, Call]], tokens: Any) -> dict[str, Any]:
+    parts: list[dict[str, Any]] = [{"text": reply.text}] if reply.text else []
+    return _object(request, reply, _thought(reply) + parts + _calls(reply, calls), tokens)
 
 
 def events(
-    request: Seen, said: Said, calls: list[tuple[str, Call]], tokens: Any
+    request: Seen, reply: Said, calls: list[tuple[str, Call]], tokens: Any
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    for thought in _thought(said):
-        yield "", _object(request, said, [thought], None)
-    for at in range(0, len(said.text), _PIECE):
-        yield "", _object(request, said, [{"text": said.text[at : at + _PIECE]}], None)
-    for call in _calls(said, calls):
-        yield "", _object(request, said, [call], None)
-    yield "", _object(request, said, [], tokens)
+    for thought in _thought(reply):
+        yield "", _object(request, reply, [thought], None)
+    for at in range(0, len(reply.text), _PIECE):
+        yield "", _object(request, reply, [{"text": reply.text[at : at + _PIECE]}], None)
+    for call in _calls(reply, calls):
+        yield "", _object(request, reply, [call], None)
+    yield "", _object(request, reply, [], tokens)
 
 
-def _thought(said: Said) -> list[dict[str, Any]]:
-    return [{"text": said.thought, "thought": True}] if said.thought else []
+def _thought(reply: Said) -> list[dict[str, Any]]:
+    return [{"text": reply.thought, "thought": True}] if reply.thought else []
 
 
-def _calls(said: Said, calls: list[tuple[str, Call]]) -> list[dict[str, Any]]:
+def _calls(reply: Said, calls: list[tuple[str, Call]]) -> list[dict[str, Any]]:
     """Write the calls; the first carries the signature of the thought."""
     parts: list[dict[str, Any]] = [
         {"functionCall": {"id": call_id, "name": call.name, "args": json.loads(call.text)}}
         for call_id, call in calls
     ]
-    if said.thought and parts:
-        parts[0]["thoughtSignature"] = said.signature
+    if reply.thought and parts:
+        parts[0]["thoughtSignature"] = reply.signature
     return parts
 
 
 def _object(
-    request: Seen, said: Said, parts: list[dict[str, Any]], tokens: tuple[int, int] | None
+    request: Seen, reply: Said, parts: list[dict[str, Any]], tokens: tuple[int, int] | None
 ) -> dict[str, Any]:
     """Write one object; with tokens it is the last one."""
     candidate: dict[str, Any] = {"index": 0, "content": {"role": "model", "parts": parts}}
@@ -81,11 +81,11 @@ def _object(
     made["responseId"] = f"response-{request.number}"
     if tokens is not None:
         sent, written = tokens
-        candidate["finishReason"] = _FINISH.get(said.finish, "STOP")
+        candidate["finishReason"] = _FINISH.get(reply.finish, "STOP")
         made["usageMetadata"] = {
             "promptTokenCount": sent,
             "candidatesTokenCount": written,
             "totalTokenCount": sent + written,
-            "cachedContentTokenCount": said.cached_tokens,
+            "cachedContentTokenCount": reply.cached_tokens,
         }
     return made

@@ -16,7 +16,7 @@ class _Turn(NamedTuple):
 
 
 def objection(wire: str, body: dict[str, Any]) -> str | None:
-    """Say what is wrong with a request; None: nothing is."""
+    """Return what is wrong with a request; None: nothing."""
     waiting: list[str] = []
     seen: set[str] = set()
     for turn in _TURNS[wire](body):
@@ -81,10 +81,10 @@ def _anthropic(body: dict[str, Any]) -> Iterator[_Turn]:
 def _gemini(body: dict[str, Any]) -> Iterator[_Turn]:
     for content in body["contents"]:
         calls = [part["functionCall"] for part in content["parts"] if "functionCall" in part]
-        told = [p["functionResponse"] for p in content["parts"] if "functionResponse" in p]
+        responses = [p["functionResponse"] for p in content["parts"] if "functionResponse" in p]
         yield _Turn(
             calls=tuple((c.get("id") or c["name"], c["name"], c.get("args") or {}) for c in calls),
-            answers=tuple(one.get("id") or one["name"] for one in told),
+            answers=tuple(response.get("id") or response["name"] for response in responses),
         )
 
 

@@ -1,4 +1,4 @@
-"""What was sent to the model, and what it says to it, whatever the wire."""
+"""What was sent to the model, and its reply, in one form for all wires."""
 
 import base64
 import json
@@ -59,8 +59,8 @@ class Call:
     @property
     def text(self) -> str:
         """The arguments as they are sent."""
-        given = self.arguments
-        return given if isinstance(given, str) else json.dumps(given)
+        arguments = self.arguments
+        return arguments if isinstance(arguments, str) else json.dumps(arguments)
 
 
 @dataclass(frozen=True)

@@ -46,12 +46,12 @@ class Server:
         if callable(self._script):
             return request, self._script(request)
         if request.number > len(self._script):
-            told = f"the script has no reply {request.number}"
-            return request, Fault(status=400, code="invalid_request_error", body=told)
+            problem = f"the script has no reply {request.number}"
+            return request, Fault(status=400, code="invalid_request_error", body=problem)
         return request, self._script[request.number - 1]
 
     def environ(self, wire: str = "chat", name: str = "scripted") -> dict[str, str]:
-        """Variables with which every role of a run is this model."""
+        """Return variables with which every role of a run is this model."""
         return {
             "MERGEWRIGHT_MODEL": f"{NAMES[wire]}:{name}",
             "MERGEWRIGHT_MODEL_TOKENS": "5000000",
@@ -94,7 +94,7 @@ class _Handler(Silent):
         key = self.headers.get("x-api-key") or self.headers.get("x-goog-api-key")
         key = key or self.headers.get("Authorization", "").removeprefix("Bearer ")
         request, answer = self.scripted.answer(path, raw, key)
-        # Whoever asked may have gone.
+        # The client may have closed the connection.
         with suppress(BrokenPipeError, ConnectionResetError):
             if isinstance(answer, Fault):
                 self._fail(request, answer)
@@ -107,10 +107,10 @@ class _Handler(Silent):
         if fault.late and request.stream:
             self._fail_late(request, json.loads(fault.body))
         elif fault.status >= 400:
-            told: dict[str, Any] = {"message": f"scripted {fault.code}", "type": fault.code}
-            body: dict[str, Any] = {"error": {**told, "code": fault.code}}
+            error: dict[str, Any] = {"message": f"scripted {fault.code}", "type": fault.code}
+            body: dict[str, Any] = {"error": {**error, "code": fault.code}}
             if request.wire == "anthropic":
-                body = {"type": "error", "error": told}
+                body = {"type": "error", "error": error}
             if request.wire == "gemini":
                 status = _GEMINI.get(fault.status, "INTERNAL")
                 body = {"error": {"code": fault.status, "message": fault.code, "status": status}}
@@ -125,26 +125,26 @@ class _Handler(Silent):
         else:
             self._break_off(request, fault)
 
-    def _fail_late(self, request: Seen, told: dict[str, Any]) -> None:
+    def _fail_late(self, request: Seen, error: dict[str, Any]) -> None:
         """Begin a reply, and then say that it failed, as the wire has it."""
-        said = Said(text="I am about to say something that never comes to its end. " * 3)
-        begun = list(wires.events(request, said))[:4]
+        reply = Said(text="I am about to say something that never comes to its end. " * 3)
+        begun = list(wires.events(request, reply))[:4]
         name = ""
         if request.wire == "anthropic":
             name = "error"
         if request.wire == "responses":
             # The type is that of the event here.
-            name, flat = "error", told["error"]
-            told = {**flat, "type": "error", "sequence_number": len(begun)}
-        self._stream(iter([*begun, (name, told)]), done=False)
+            name, flat = "error", error["error"]
+            error = {**flat, "type": "error", "sequence_number": len(begun)}
+        self._stream(iter([*begun, (name, error)]), done=False)
 
     def _break_off(self, request: Seen, fault: Fault) -> None:
         """Begin a reply, and let it stall or end there."""
-        said = Said(text="I am about to say something that never comes to its end. " * 3)
+        reply = Said(text="I am about to say something that never comes to its end. " * 3)
         # A body that is over leaves the connection open; closed unsaid, it would be used again.
         self.close_connection = not (fault.over and request.stream)
         if not request.stream:
-            whole = json.dumps(wires.whole(request, said)).encode()
+            whole = json.dumps(wires.whole(request, reply)).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(whole)))
@@ -153,7 +153,7 @@ class _Handler(Silent):
             self.wfile.flush()
         else:
             self._begin_stream()
-            begun = list(wires.events(request, said))[:4]
+            begun = list(wires.events(request, reply))[:4]
             for name, data in begun:
                 self._event(name, data)
         if fault.stall_seconds:

@@ -57,51 +57,51 @@ Messages = list[tuple[str, str]]
 
 
 def _read_chat(body: dict[str, Any]) -> tuple[str, Messages]:
-    system, found = [], Messages()
+    system, messages = [], Messages()
     for message in body["messages"]:
         role, text = message["role"], _plain(message.get("content"))
         if role in ("system", "developer"):
             system.append(text)
         elif role == "tool":
-            found.append(("result", text))
+            messages.append(("result", text))
         else:
             if text or role == "user":
-                found.append((role, text))
+                messages.append((role, text))
             for call in message.get("tool_calls") or ():
                 function = call["function"]
-                found.append(("call", f"{function['name']} {function['arguments']}"))
-    return "\n".join(system), found
+                messages.append(("call", f"{function['name']} {function['arguments']}"))
+    return "\n".join(system), messages
 
 
 def _read_responses(body: dict[str, Any]) -> tuple[str, Messages]:
-    system, found = [body.get("instructions") or ""], Messages()
+    system, messages = [body.get("instructions") or ""], Messages()
     for item in body["input"]:
         match item.get("type", "message"):
             case "function_call":
-                found.append(("call", f"{item['name']} {item['arguments']}"))
+                messages.append(("call", f"{item['name']} {item['arguments']}"))
             case "function_call_output":
-                found.append(("result", _plain(item["output"])))
+                messages.append(("result", _plain(item["output"])))
             case "message" if item["role"] in ("system", "developer"):
                 system.append(_plain(item["content"]))
             case "message":
-                found.append((item["role"], _plain(item["content"])))
-    return "\n".join(part for part in system if part), found
+                messages.append((item["role"], _plain(item["content"])))
+    return "\n".join(part for part in system if part), messages
 
 
 def _read_anthropic(body: dict[str, Any]) -> tuple[str, Messages]:
-    found = Messages()
+    messages = Messages()
     for message in body["messages"]:
         content = message["content"]
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
         for block in blocks:
             match block["type"]:
                 case "tool_use":
-                    found.append(("call", f"{block['name']} {json.dumps(block['input'])}"))
+                    messages.append(("call", f"{block['name']} {json.dumps(block['input'])}"))
                 case "tool_result":
-                    found.append(("result", _plain(block["content"])))
+                    messages.append(("result", _plain(block["content"])))
                 case "text":
-                    found.append((message["role"], block["text"]))
-    return _plain(body.get("system")), found
+                    messages.append((message["role"], block["text"]))
+    return _plain(body.get("system")), messages
 
 
 _READERS = {
@@ -115,25 +115,25 @@ _READERS = {
 # --- replies ----------------------------------------------------------------------------------
 
 
-def whole(request: Seen, said: Said) -> dict[str, Any]:
-    return _WRITERS[request.wire](request, said)
+def whole(request: Seen, reply: Said) -> dict[str, Any]:
+    return _WRITERS[request.wire](request, reply)
 
 
-def events(request: Seen, said: Said) -> Iterator[Event]:
-    return _STREAMS[request.wire](request, said)
+def events(request: Seen, reply: Said) -> Iterator[Event]:
+    return _STREAMS[request.wire](request, reply)
 
 
-def _ids(request: Seen, said: Said) -> list[tuple[str, Call]]:
+def _ids(request: Seen, reply: Said) -> list[tuple[str, Call]]:
     return [
         (call.call_id or f"call_{request.number}_{place}", call)
-        for place, call in enumerate(said.calls)
+        for place, call in enumerate(reply.calls)
     ]
 
 
-def _tokens(request: Seen, said: Said) -> tuple[int, int]:
-    sent = request.characters // 4 if said.input_tokens is None else said.input_tokens
-    written = len(said.text) + sum(len(call.text) + len(call.name) for call in said.calls)
-    return sent, max(written // 4, 1) if said.output_tokens is None else said.output_tokens
+def _tokens(request: Seen, reply: Said) -> tuple[int, int]:
+    sent = request.characters // 4 if reply.input_tokens is None else reply.input_tokens
+    written = len(reply.text) + sum(len(call.text) + len(call.name) for call in reply.calls)
+    return sent, max(written // 4, 1) if reply.output_tokens is None else reply.output_tokens
 
 
 def _pieces(text: str) -> Iterator[str]:
@@ -143,41 +143,41 @@ def _pieces(text: str) -> Iterator[str]:
         yield text[at : at + most]
 
 
-def _chat_finish(said: Said) -> str:
-    known = {"length": "length", "refused": "content_filter"}
-    return known.get(said.finish, "tool_calls" if said.calls else "stop")
+def _chat_finish(reply: Said) -> str:
+    reasons = {"length": "length", "refused": "content_filter"}
+    return reasons.get(reply.finish, "tool_calls" if reply.calls else "stop")
 
 
-def _chat_usage(request: Seen, said: Said) -> dict[str, Any]:
-    sent, written = _tokens(request, said)
+def _chat_usage(request: Seen, reply: Said) -> dict[str, Any]:
+    sent, written = _tokens(request, reply)
     return {
         "prompt_tokens": sent,
         "completion_tokens": written,
         "total_tokens": sent + written,
-        "prompt_tokens_details": {"cached_tokens": said.cached_tokens},
+        "prompt_tokens_details": {"cached_tokens": reply.cached_tokens},
     }
 
 
-def _whole_chat(request: Seen, said: Said) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": said.text or None}
-    if said.thought:
-        message["reasoning_content"] = said.thought
-    if said.calls:
+def _whole_chat(request: Seen, reply: Said) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": reply.text or None}
+    if reply.thought:
+        message["reasoning_content"] = reply.thought
+    if reply.calls:
         message["tool_calls"] = [
-            {"id": one, "type": "function", "function": {"name": c.name, "arguments": c.text}}
-            for one, c in _ids(request, said)
+            {"id": call_id, "type": "function", "function": {"name": c.name, "arguments": c.text}}
+            for call_id, c in _ids(request, reply)
         ]
     return {
         "id": f"chatcmpl-{request.number}",
         "object": "chat.completion",
         "created": 1_750_000_000,
         "model": request.model,
-        "choices": [{"index": 0, "message": message, "finish_reason": _chat_finish(said)}],
-        **({"usage": _chat_usage(request, said)} if said.counted else {}),
+        "choices": [{"index": 0, "message": message, "finish_reason": _chat_finish(reply)}],
+        **({"usage": _chat_usage(request, reply)} if reply.counted else {}),
     }
 
 
-def _stream_chat(request: Seen, said: Said) -> Iterator[Event]:
+def _stream_chat(request: Seen, reply: Said) -> Iterator[Event]:
     def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> Event:
         return "", {
             "id": f"chatcmpl-{request.number}",
@@ -189,40 +189,40 @@ def _stream_chat(request: Seen, said: Said) -> Iterator[Event]:
         }
 
     yield chunk({"role": "assistant", "content": ""})
-    for piece in _pieces(said.thought):
+    for piece in _pieces(reply.thought):
         yield chunk({"reasoning_content": piece})
-    for piece in _pieces(said.text):
+    for piece in _pieces(reply.text):
         yield chunk({"content": piece})
-    for place, (one, call) in enumerate(_ids(request, said)):
-        start = {"index": place, "id": one, "type": "function"}
+    for place, (call_id, call) in enumerate(_ids(request, reply)):
+        start = {"index": place, "id": call_id, "type": "function"}
         named = {"name": call.name, "arguments": ""}
         yield chunk({"tool_calls": [{**start, "function": named}]})
         for piece in _pieces(call.text):
             yield chunk({"tool_calls": [{"index": place, "function": {"arguments": piece}}]})
-    yield chunk({}, _chat_finish(said))
+    yield chunk({}, _chat_finish(reply))
     name, last = chunk({})
-    if said.counted:
-        yield name, {**last, "choices": [], "usage": _chat_usage(request, said)}
+    if reply.counted:
+        yield name, {**last, "choices": [], "usage": _chat_usage(request, reply)}
 
 
-def _responses_output(request: Seen, said: Said) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    if said.thought:
-        found.append(
+def _responses_output(request: Seen, reply: Said) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = []
+    if reply.thought:
+        items.append(
             {
                 "id": f"rs_{request.number}",
                 "type": "reasoning",
-                "summary": [{"type": "summary_text", "text": said.thought}],
-                "encrypted_content": said.signature,
+                "summary": [{"type": "summary_text", "text": reply.thought}],
+                "encrypted_content": reply.signature,
             }
         )
-    if said.text or not said.calls:
-        kind = "refusal" if said.finish == "refused" else "output_text"
+    if reply.text or not reply.calls:
+        kind = "refusal" if reply.finish == "refused" else "output_text"
         field = "refusal" if kind == "refusal" else "text"
-        content = {"type": kind, field: said.text}
+        content = {"type": kind, field: reply.text}
         if kind == "output_text":
             content["annotations"] = []  # type: ignore[assignment]
-        found.append(
+        items.append(
             {
                 "id": f"msg_{request.number}",
                 "type": "message",
@@ -231,23 +231,23 @@ def _responses_output(request: Seen, said: Said) -> list[dict[str, Any]]:
                 "content": [content],
             }
         )
-    found += [
+    items += [
         {
             "id": f"fc_{request.number}_{place}",
             "type": "function_call",
-            "call_id": one,
+            "call_id": call_id,
             "name": call.name,
             "arguments": call.text,
             "status": "completed",
         }
-        for place, (one, call) in enumerate(_ids(request, said))
+        for place, (call_id, call) in enumerate(_ids(request, reply))
     ]
-    return found
+    return items
 
 
-def _whole_responses(request: Seen, said: Said) -> dict[str, Any]:
-    sent, written = _tokens(request, said)
-    cut = said.finish == "length"
+def _whole_responses(request: Seen, reply: Said) -> dict[str, Any]:
+    sent, written = _tokens(request, reply)
+    cut = reply.finish == "length"
     return {
         "id": f"resp_{request.number}",
         "object": "response",
@@ -263,10 +263,10 @@ def _whole_responses(request: Seen, said: Said) -> dict[str, Any]:
         "tool_choice": "auto",
         "tools": [],
         "top_p": None,
-        "output": _responses_output(request, said),
+        "output": _responses_output(request, reply),
         "usage": {
             "input_tokens": sent,
-            "input_tokens_details": {"cached_tokens": said.cached_tokens},
+            "input_tokens_details": {"cached_tokens": reply.cached_tokens},
             "output_tokens": written,
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": sent + written,
@@ -274,7 +274,7 @@ def _whole_responses(request: Seen, said: Said) -> dict[str, Any]:
     }
 
 
-def _stream_responses(request: Seen, said: Said) -> Iterator[Event]:
+def _stream_responses(request: Seen, reply: Said) -> Iterator[Event]:
     number = 0
 
     def event(kind: str, **data: Any) -> Event:
@@ -282,7 +282,7 @@ def _stream_responses(request: Seen, said: Said) -> Iterator[Event]:
         number += 1
         return kind, {"type": kind, "sequence_number": number, **data}
 
-    done = _whole_responses(request, said)
+    done = _whole_responses(request, reply)
     begun = {**done, "status": "in_progress", "output": [], "usage": None}
     yield event("response.created", response=begun)
     for place, item in enumerate(done["output"]):
@@ -323,21 +323,21 @@ def _stream_responses(request: Seen, said: Said) -> Iterator[Event]:
             ended = {**at, "name": item["name"], "arguments": item["arguments"]}
             yield event("response.function_call_arguments.done", **ended)
         yield event("response.output_item.done", output_index=place, item=item)
-    kind = "response.incomplete" if said.finish == "length" else "response.completed"
+    kind = "response.incomplete" if reply.finish == "length" else "response.completed"
     yield event(kind, response=done)
 
 
-def _anthropic_finish(said: Said) -> str:
-    known = {"length": "max_tokens", "refused": "refusal"}
-    return known.get(said.finish, "tool_use" if said.calls else "end_turn")
+def _anthropic_finish(reply: Said) -> str:
+    reasons = {"length": "max_tokens", "refused": "refusal"}
+    return reasons.get(reply.finish, "tool_use" if reply.calls else "end_turn")
 
 
-def _anthropic_usage(request: Seen, said: Said) -> dict[str, Any]:
-    sent, written = _tokens(request, said)
+def _anthropic_usage(request: Seen, reply: Said) -> dict[str, Any]:
+    sent, written = _tokens(request, reply)
     return {
-        "input_tokens": sent - said.cached_tokens,
+        "input_tokens": sent - reply.cached_tokens,
         "output_tokens": written,
-        "cache_read_input_tokens": said.cached_tokens,
+        "cache_read_input_tokens": reply.cached_tokens,
         "cache_creation_input_tokens": 0,
     }
 
@@ -349,20 +349,20 @@ def _as_object(text: str) -> Any:
         return {"broken": text}
 
 
-def _anthropic_thought(said: Said) -> list[dict[str, Any]]:
+def _anthropic_thought(reply: Said) -> list[dict[str, Any]]:
     """Write a thought, and another one that is not shown."""
-    if not said.thought:
+    if not reply.thought:
         return []
-    shown = {"type": "thinking", "thinking": said.thought, "signature": said.signature}
-    return [shown, {"type": "redacted_thinking", "data": said.signature[::-1]}]
+    shown = {"type": "thinking", "thinking": reply.thought, "signature": reply.signature}
+    return [shown, {"type": "redacted_thinking", "data": reply.signature[::-1]}]
 
 
-def _whole_anthropic(request: Seen, said: Said) -> dict[str, Any]:
-    content = _anthropic_thought(said)
-    content += [{"type": "text", "text": said.text}] if said.text else []
+def _whole_anthropic(request: Seen, reply: Said) -> dict[str, Any]:
+    content = _anthropic_thought(reply)
+    content += [{"type": "text", "text": reply.text}] if reply.text else []
     content += [
-        {"type": "tool_use", "id": one, "name": call.name, "input": _as_object(call.text)}
-        for one, call in _ids(request, said)
+        {"type": "tool_use", "id": call_id, "name": call.name, "input": _as_object(call.text)}
+        for call_id, call in _ids(request, reply)
     ]
     return {
         "id": f"msg_{request.number}",
@@ -370,13 +370,13 @@ def _whole_anthropic(request: Seen, said: Said) -> dict[str, Any]:
         "role": "assistant",
         "model": request.model,
         "content": content,
-        "stop_reason": _anthropic_finish(said),
+        "stop_reason": _anthropic_finish(reply),
         "stop_sequence": None,
-        "usage": _anthropic_usage(request, said),
+        "usage": _anthropic_usage(request, reply),
     }
 
 
-def _stream_anthropic(request: Seen, said: Said) -> Iterator[Event]:
+def _stream_anthropic(request: Seen, reply: Said) -> Iterator[Event]:
     def event(kind: str, **data: Any) -> Event:
         return kind, {"type": kind, **data}
 
@@ -388,21 +388,21 @@ def _stream_anthropic(request: Seen, said: Said) -> Iterator[Event]:
             yield event("content_block_delta", index=place, delta=delta)
         yield event("content_block_stop", index=place)
 
-    done = _whole_anthropic(request, said)
+    done = _whole_anthropic(request, reply)
     usage = done["usage"]
     begun = {**done, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
     yield event("message_start", message=begun)
     place = 0
-    for thought in _anthropic_thought(said):
+    for thought in _anthropic_thought(reply):
         start = {**thought, **dict.fromkeys({"thinking", "signature"} & thought.keys(), "")}
         yield from block(place, start, _thought_deltas(thought))
         place += 1
-    if said.text:
-        deltas = ({"type": "text_delta", "text": piece} for piece in _pieces(said.text))
+    if reply.text:
+        deltas = ({"type": "text_delta", "text": piece} for piece in _pieces(reply.text))
         yield from block(place, {"type": "text", "text": ""}, deltas)
         place += 1
-    for one, call in _ids(request, said):
-        start = {"type": "tool_use", "id": one, "name": call.name, "input": {}}
+    for call_id, call in _ids(request, reply):
+        start = {"type": "tool_use", "id": call_id, "name": call.name, "input": {}}
         parts = ({"type": "input_json_delta", "partial_json": p} for p in _pieces(call.text))
         yield from block(place, start, parts)
         place += 1
@@ -418,12 +418,12 @@ def _thought_deltas(thought: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"type": "signature_delta", "signature": thought["signature"]}
 
 
-def _whole_gemini(request: Seen, said: Said) -> dict[str, Any]:
-    return gemini.whole(request, said, _ids(request, said), _tokens(request, said))
+def _whole_gemini(request: Seen, reply: Said) -> dict[str, Any]:
+    return gemini.whole(request, reply, _ids(request, reply), _tokens(request, reply))
 
 
-def _stream_gemini(request: Seen, said: Said) -> Iterator[Event]:
-    return gemini.events(request, said, _ids(request, said), _tokens(request, said))
+def _stream_gemini(request: Seen, reply: Said) -> Iterator[Event]:
+    return gemini.events(request, reply, _ids(request, reply), _tokens(request, reply))
 
 
 _WRITERS = {

@@ -12,7 +12,7 @@ def note(issue: Issue, event: str, actor: User, label: Label | None = None) -> N
 
 
 def make_issue(repository: Repository, author: User, title: str, body: str | None) -> Issue:
-    """Give a repository its next issue, without a delivery."""
+    """Add the next issue of a repository, without a delivery."""
     world = repository.world
     repository.last_number += 1
     now, number = world.now(), repository.last_number
@@ -31,7 +31,7 @@ def open_issue(
 
 
 def add_labels(issue: Issue, labels: list[Label], actor: User) -> None:
-    """Put labels on an issue; those it has stay without a word."""
+    """Add labels to an issue; for those it has there is no delivery."""
     for label in dict.fromkeys(labels):
         if label not in issue.labels:
             issue.labels.append(label)

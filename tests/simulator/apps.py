@@ -13,7 +13,7 @@ _LEVELS = ("read", "write", "admin")
 
 
 def _require_app(call: Call) -> App:
-    """Give the App that asks; only a JWT will do."""
+    """Return the App that asks; only a JWT will do."""
     if call.caller.app is None:
         raise Refusal(401, "A JSON web token could not be decoded")
     return call.caller.app
@@ -28,18 +28,18 @@ def _get_app(call: Call) -> object:
 
 
 def _find_installation(call: Call) -> Installation:
-    found = call.world.installations.get(call.read_number("installation_id"))
-    if found is None or found.app is not _require_app(call):
+    installation = call.world.installations.get(call.read_number("installation_id"))
+    if installation is None or installation.app is not _require_app(call):
         raise NotFound
-    return found
+    return installation
 
 
 @operation("GET", "/repos/{owner}/{repo}/installation")
 def _get_repository_installation(call: Call) -> object:
     app, world = _require_app(call), call.world
-    found = world.find_repository(f"{call.params['owner']}/{call.params['repo']}")
+    repository = world.find_repository(f"{call.params['owner']}/{call.params['repo']}")
     for installation in world.installations.values():
-        if found and installation.app is app and installation.covers(found):
+        if repository and installation.app is app and installation.covers(repository):
             return shapes.shape_installation(installation)
     raise NotFound
 
@@ -92,15 +92,15 @@ def _list_deliveries(call: Call) -> object:
     return [_shape(delivery) for delivery in done[:size]]
 
 
-def _is_tried(one: Delivery, hook_id: int) -> bool:
-    return one.hook.id == hook_id and one.state != "waiting"
+def _is_tried(delivery: Delivery, hook_id: int) -> bool:
+    return delivery.hook.id == hook_id and delivery.state != "waiting"
 
 
-def _shape(one: Delivery) -> shapes.Shape:
+def _shape(delivery: Delivery) -> shapes.Shape:
     named = ("id", "guid", "redelivery", "status_code", "event", "action")
     return {
-        **{name: getattr(one, name) for name in named},
-        "delivered_at": shapes.format_time(one.delivered or one.created),
+        **{name: getattr(delivery, name) for name in named},
+        "delivered_at": shapes.format_time(delivery.delivered or delivery.created),
     }
 
 

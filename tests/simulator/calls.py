@@ -82,14 +82,14 @@ def require_length(resource: str, name: str, text: str | None, limit: int = LONG
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request: with a token, as an App itself by JWT, or nobody known."""
+    """The sender of a request: with a token, as an App itself by JWT, or unknown."""
 
     token: Token | None = None
     app: App | None = None
 
     @property
     def user(self) -> User:
-        """Give the account that acts.
+        """Return the account that acts.
 
         Raises:
             Refusal: Nobody is signed in.
@@ -136,7 +136,9 @@ def _find_app(world: World, encoded: str) -> App:
     """Check an App's JWT as GitHub does, and give the App."""
     try:
         issuer = jwt.decode(encoded, options={"verify_signature": False})["iss"]
-        app = next(one for one in world.apps.values() if str(one.id) == str(issuer))
+        app = next(
+            candidate for candidate in world.apps.values() if str(candidate.id) == str(issuer)
+        )
         claims = jwt.decode(
             encoded, app.public_key, ["RS256"], {"verify_exp": False, "verify_iat": False}
         )
@@ -172,7 +174,7 @@ def is_granted(caller: Caller, area: str, level: str) -> bool:
 
 
 def has_role(caller: Caller, repository: Repository, role: Role) -> bool:
-    """Tell whether a person has a role; an App that came so far has its permission."""
+    """Return whether a person has a role; an App that came so far has its permission."""
     if caller.is_installation:
         return True
     held = repository.world.role(repository, caller.user)
@@ -182,7 +184,7 @@ def has_role(caller: Caller, repository: Repository, role: Role) -> bool:
 def require(
     caller: Caller, repository: Repository, areas: Sequence[str], level: str, role: Role
 ) -> None:
-    """Let a caller pass who may do something in a repository.
+    """Check that a caller may do something in a repository.
 
     Args:
         areas: Permissions of an installation token, any of which is enough.
@@ -236,7 +238,7 @@ class Call:
 
     @cached_property
     def body(self) -> dict[str, Any]:
-        """Give the JSON that was sent; a field that is not there is refused.
+        """Return the JSON that was sent; a field that is not there is refused.
 
         Raises:
             Refusal: 400 where it is no object.
@@ -257,20 +259,20 @@ class Call:
         return int(self.params[name])
 
     def find_repository(self) -> Repository:
-        """Give the repository of the path; hidden ones are not found."""
-        found = self.world.find_repository(f"{self.params['owner']}/{self.params['repo']}")
-        if found is None or not is_visible(self.caller, found):
+        """Return the repository of the path; hidden ones are not found."""
+        repository = self.world.find_repository(f"{self.params['owner']}/{self.params['repo']}")
+        if repository is None or not is_visible(self.caller, repository):
             raise NotFound
-        return found
+        return repository
 
     def require_reading(self, *areas: str) -> Repository:
-        """Give the repository, if the caller may read one of the areas."""
+        """Return the repository, if the caller may read one of the areas."""
         repository = self.find_repository()
         require(self.caller, repository, areas, "read", "read")
         return repository
 
     def require_writing(self, *areas: str, role: Role) -> Repository:
-        """Give the repository, if the caller may write to one of the areas."""
+        """Return the repository, if the caller may write to one of the areas."""
         repository = self.find_repository()
         require(self.caller, repository, areas, "write", role)
         return repository
@@ -282,7 +284,7 @@ class Call:
         return repository.issues[number]
 
     def require_writing_issue(self, role: Role = "read") -> tuple[Repository, Issue]:
-        """Give the issue or pull request of the path, if the caller may write to it."""
+        """Return the issue or pull request of the path, if the caller may write to it."""
         repository = self.find_repository()
         issue = self.find_issue(repository)
         areas = ("issues", "pull_requests") if issue.pull else ("issues",)
@@ -290,13 +292,13 @@ class Call:
         return repository, issue
 
     def find_pull(self, repository: Repository) -> Pull:
-        found = repository.issues.get(self.read_number("pull_number"))
-        if found is None or found.pull is None:
+        issue = repository.issues.get(self.read_number("pull_number"))
+        if issue is None or issue.pull is None:
             raise NotFound
-        return found.pull
+        return issue.pull
 
     def find_comment(self, repository: Repository) -> tuple[Issue, Comment]:
-        """Give the conversation comment of the path, with its issue."""
+        """Return the conversation comment of the path, with its issue."""
         number = self.read_number("comment_id")
         for issue in repository.issues.values():
             for comment in issue.comments:
@@ -313,7 +315,7 @@ class Call:
         shape: Callable[[T], object],
         wrap: Callable[[list[object]], object] | None = None,
     ) -> Reply:
-        """Give the page that was asked for, with the Link header to the others."""
+        """Return the page that was asked for, with the Link header to the others."""
         size = min(int(self.query.get("per_page", _PAGE)), _LONGEST_PAGE)
         page, last = int(self.query.get("page", 1)), max(1, math.ceil(len(items) / size))
         chosen = [shape(item) for item in items[(page - 1) * size : page * size]]
@@ -359,8 +361,8 @@ def operation(method: str, path: str, status: int = 200) -> Callable[[Work], Wor
 
 @lru_cache
 def _pattern(path: str) -> re.Pattern[str]:
-    def group(found: re.Match[str]) -> str:
-        return f"(?P<{found[1]}>{'.+' if found[1] in _WITH_SLASHES else '[^/]+'})"
+    def group(match: re.Match[str]) -> str:
+        return f"(?P<{match[1]}>{'.+' if match[1] in _WITH_SLASHES else '[^/]+'})"
 
     return re.compile(re.sub(r"\{(\w+)\}", group, path))
 
@@ -378,11 +380,22 @@ def perform(
     Raises:
         Refusal: GitHub would refuse it.
     """
-    # Of two that fit, the one with more of the path written out.
-    for one in sorted(OPERATIONS, key=lambda each: (each.path.count("{"), -len(each.path))):
-        if one.method == method and (found := _pattern(one.path).fullmatch(path)):
-            with world.lock:
-                done = one.work(Call(world, caller, path, raw, query or {}, found.groupdict()))
-            reply = done if isinstance(done, Reply) else Reply(done)
-            return Reply(reply.body, reply.status or one.status, reply.headers)
-    raise NotFound
+    operation = find_operation(method, path)
+    if operation is None:
+        raise NotFound
+    matched = _pattern(operation.path).fullmatch(path)
+    assert matched is not None
+    with world.lock:
+        done = operation.work(Call(world, caller, path, raw, query or {}, matched.groupdict()))
+    reply = done if isinstance(done, Reply) else Reply(done)
+    return Reply(reply.body, reply.status or operation.status, reply.headers)
+
+
+def find_operation(method: str, path: str) -> Operation | None:
+    """Return the operation that a request means; of two, the one with more of the path written out."""
+    fitting = (
+        operation
+        for operation in OPERATIONS
+        if operation.method == method and _pattern(operation.path).fullmatch(path)
+    )
+    return min(fitting, key=lambda fit: (fit.path.count("{"), -len(fit.path)), default=None)

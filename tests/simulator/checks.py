@@ -96,9 +96,9 @@ def _get_combined_status(call: Call) -> object:
 @operation("GET", f"{_REPOSITORY}/actions/runs")
 def _list_workflow_runs(call: Call) -> object:
     repository, sha = call.require_reading("actions"), call.query["head_sha"]
-    found = [run for run in reversed(repository.workflow_runs) if run.head_sha == sha]
+    runs = [run for run in reversed(repository.workflow_runs) if run.head_sha == sha]
     return call.paginate(
-        found,
+        runs,
         lambda run: shapes.shape_workflow_run(repository, run),
         lambda page: {"workflow_runs": page},
     )
@@ -107,7 +107,7 @@ def _list_workflow_runs(call: Call) -> object:
 @operation("GET", f"{_REPOSITORY}/actions/jobs/{{job_id}}/logs", 302)
 def _get_job_log(call: Call) -> object:
     repository = call.require_reading("actions")
-    # Unlike the list, a log is for nobody who only happens to see a public repository.
+    # Unlike the list, a log is not shown to a caller who only sees a public repository.
     calls.require(call.caller, repository, ("actions",), "read", "triage")
     job = repository.check_runs.get(call.read_number("job_id"))
     if job is None or job.log is None:

@@ -56,21 +56,21 @@ def answer(
 
 
 def _find(world: World, caller: Caller, full_name: str, *, pushing: bool) -> Repository:
-    """Give the repository, if the caller may do to it what git is about to do."""
-    found = world.find_repository(full_name)
+    """Return the repository, if the caller may do to it what git is about to do."""
+    repository = world.find_repository(full_name)
     sign_in = {"WWW-Authenticate": 'Basic realm="GitHub"'}
-    if found is None or not calls.is_visible(caller, found):
+    if repository is None or not calls.is_visible(caller, repository):
         status, headers = (404, {}) if caller.token else (401, sign_in)
         raise Refusal(status, "Repository not found.", headers=headers)
     if pushing and caller.token is None:
         raise Refusal(401, "No anonymous write access.", headers=sign_in)
     level = "write" if pushing else "read"
     try:
-        calls.require(caller, found, ("contents",), level, "write" if pushing else "read")
+        calls.require(caller, repository, ("contents",), level, "write" if pushing else "read")
     except Refusal as refusal:
-        message = f"Permission to {found.full_name}.git denied to {caller.user.login}."
+        message = f"Permission to {repository.full_name}.git denied to {caller.user.login}."
         raise Refusal(403, message) from refusal
-    return found
+    return repository
 
 
 def _push(
@@ -92,12 +92,12 @@ def _push(
 
 def _read_updates(body: bytes) -> list[Update]:
     """Read which references a push wants to move, from the packet lines before the pack."""
-    sent, found = io.BytesIO(body), []
+    sent, commands = io.BytesIO(body), []
     while (length := int(sent.read(4) or b"0", 16)) > 4:
         fields = sent.read(length - 4).partition(b"\0")[0].decode().rstrip("\n").split(" ", 2)
         if len(fields) == 3:
-            found.append(Update(*fields))
-    return found
+            commands.append(Update(*fields))
+    return commands
 
 
 def _run_backend(variables: dict[str, str], body: bytes) -> Answer:

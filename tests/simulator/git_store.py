@@ -70,7 +70,7 @@ class FileChange(NamedTuple):
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Give the environment git runs in: nothing of this machine's own configuration."""
+    """Return the environment git runs in: nothing of this machine's own configuration."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": "/nonexistent",
@@ -88,7 +88,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 def run(
     git_dir: Path,
     *arguments: str,
-    given: bytes = b"",
+    stdin: bytes = b"",
     extra: Mapping[str, str] | None = None,
     accept: Sequence[int] = (0,),
 ) -> bytes:
@@ -99,7 +99,7 @@ def run(
     """
     done = subprocess.run(
         ["git", "--git-dir", str(git_dir), *arguments],
-        input=given,
+        input=stdin,
         capture_output=True,
         timeout=_SECONDS,
         check=False,
@@ -135,8 +135,8 @@ def _take_history(git_dir: Path, source: Path) -> str:
     origin = source / ".git" if (source / ".git").is_dir() else source
     run(git_dir, "fetch", "--quiet", str(origin.resolve()), "+refs/heads/*:refs/heads/*")
     head = run(origin, "symbolic-ref", "--short", "HEAD", accept=(0, 1, 128)).decode().strip()
-    known = references(git_dir)
-    chosen = next((one for one in ("main", head) if f"refs/heads/{one}" in known), "main")
+    refs = references(git_dir)
+    chosen = next((name for name in ("main", head) if f"refs/heads/{name}" in refs), "main")
     set_default_branch(git_dir, chosen)
     return chosen
 
@@ -152,23 +152,23 @@ def _make_locked_folder(git_dir: Path, source: Path) -> None:
 
 
 def set_default_branch(git_dir: Path, branch: str) -> None:
-    """Let HEAD point to a branch, existing or not."""
+    """Point HEAD to a branch, existing or not."""
     run(git_dir, "symbolic-ref", "HEAD", f"refs/heads/{branch}")
 
 
 def references(git_dir: Path, below: str = "refs/") -> dict[str, str]:
-    """Give references and what they point to, by name."""
+    """Return references and what they point to, by name."""
     lines = text(git_dir, "for-each-ref", "--format=%(objectname) %(refname)", below).splitlines()
     return {name: sha for sha, name in (line.split(" ", 1) for line in lines)}
 
 
 def reference(git_dir: Path, name: str) -> str | None:
-    """Give what one full reference points to; None if it does not exist."""
+    """Return what one full reference points to; None if it does not exist."""
     return references(git_dir, name).get(name)
 
 
 def branch(git_dir: Path, name: str) -> str | None:
-    """Give the tip of a branch; None if it does not exist."""
+    """Return the tip of a branch; None if it does not exist."""
     return reference(git_dir, f"refs/heads/{name}")
 
 
@@ -182,11 +182,11 @@ def update_reference(git_dir: Path, name: str, new: str, old: str) -> None:
 
 
 def resolve(git_dir: Path, revision: str) -> str | None:
-    """Give the commit that a branch or object name stands for; None if there is none."""
+    """Return the commit that a branch or object name stands for; None if there is none."""
     for name in (f"refs/heads/{revision}", revision):
         arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-        if found := run(git_dir, *arguments, accept=(0, 1, 128)).decode().strip():
-            return found
+        if commit := run(git_dir, *arguments, accept=(0, 1, 128)).decode().strip():
+            return commit
     return None
 
 
@@ -224,7 +224,7 @@ def write_commit(
     lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
     lines += [f"author {author.line()}", f"committer {committer.line()}"]
     raw = ("\n".join(lines) + "\n\n" + message).encode()
-    made = run(git_dir, "hash-object", "-t", "commit", "-w", "--stdin", given=raw)
+    made = run(git_dir, "hash-object", "-t", "commit", "-w", "--stdin", stdin=raw)
     return made.decode().strip()
 
 
@@ -233,14 +233,14 @@ def read_blob(git_dir: Path, sha: str) -> bytes:
 
 
 def list_tree(git_dir: Path, commit: str, path: str) -> list[TreeEntry]:
-    """Give what lies at a path of a commit, or with a slash at its end what lies below."""
+    """Return what lies at a path of a commit, or with a slash at its end what lies below."""
     out = run(git_dir, "ls-tree", "-z", commit, "--", path, accept=(0, 128)).decode()
-    found = []
+    entries = []
     for line in filter(None, out.split("\0")):
         fields, _, name = line.partition("\t")
         _, kind, sha = fields.split()
-        found.append(TreeEntry(kind, sha, name))
-    return found
+        entries.append(TreeEntry(kind, sha, name))
+    return entries
 
 
 # --- comparing and merging -----------------------------------------------------------------------
@@ -248,36 +248,36 @@ def list_tree(git_dir: Path, commit: str, path: str) -> list[TreeEntry]:
 
 @lru_cache(maxsize=4096)
 def list_commits(git_dir: Path, base: str, head: str) -> tuple[str, ...]:
-    """Give the commits that head has and base has not, oldest first."""
+    """Return the commits that head has and base has not, oldest first."""
     return tuple(text(git_dir, "rev-list", "--reverse", f"{base}..{head}", "--").split())
 
 
 @lru_cache(maxsize=4096)
-def merge_base(git_dir: Path, one: str, other: str) -> str | None:
-    """Give the best common ancestor; None for unrelated histories."""
-    return run(git_dir, "merge-base", one, other, accept=(0, 1)).decode().strip() or None
+def merge_base(git_dir: Path, left: str, right: str) -> str | None:
+    """Return the best common ancestor; None for unrelated histories."""
+    return run(git_dir, "merge-base", left, right, accept=(0, 1)).decode().strip() or None
 
 
 @lru_cache(maxsize=1024)
 def changes(git_dir: Path, old: str, new: str) -> tuple[FileChange, ...]:
-    """Give the files that differ between two trees or commits, with patches."""
+    """Return the files that differ between two trees or commits, with patches."""
     flags = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
     names = run(git_dir, *flags, "--name-status", "-z", old, new).decode("utf-8", "replace")
     whole = run(git_dir, *flags, "-p", old, new).decode("utf-8", "replace")
     patches = re.split(r"^diff --git .*\n", whole, flags=re.MULTILINE)[1:]
     fields = names.split("\0")[:-1]
-    found: list[FileChange] = []
+    changes: list[FileChange] = []
     for letter, path, patch in zip(fields[::2], fields[1::2], patches, strict=True):
         at = patch.find("@@ ")
         hunks = patch[at:].rstrip("\n") if at >= 0 else ""
         added, deleted = (len(re.findall(rf"^\{sign}", hunks, re.MULTILINE)) for sign in "+-")
-        found.append(FileChange(path, _STATUS[letter], added, deleted, hunks))
-    return tuple(found)
+        changes.append(FileChange(path, _STATUS[letter], added, deleted, hunks))
+    return tuple(changes)
 
 
 @lru_cache(maxsize=1024)
 def merged_tree(git_dir: Path, base: str, head: str) -> str | None:
-    """Give the tree of the merge of two commits; None if they conflict."""
+    """Return the tree of the merge of two commits; None if they conflict."""
     out = run(git_dir, "merge-tree", "--write-tree", base, head, accept=(0, 1)).decode()
     first, *rest = out.splitlines()
     return None if rest else first

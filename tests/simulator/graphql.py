@@ -26,32 +26,32 @@ def answer(world: World, caller: Caller, sent: dict[str, Any]) -> Shape:
     work = _OPERATIONS.get(named[1]) if named else None
     if work is None:
         return {"errors": [{"message": "The simulator does not know this operation."}]}
-    asked = _Asked(world, caller, sent.get("variables") or {})
+    query = _Asked(world, caller, sent.get("variables") or {})
     try:
         with world.lock:
-            return {"data": work(asked)}
+            return {"data": work(query)}
     except Refusal as refusal:
         kind = _TYPES.get(refusal.status, "UNPROCESSABLE")
         return {"data": None, "errors": [{"message": refusal.message, "type": kind}]}
 
 
 class _Asked:
-    def __init__(self, world: World, caller: Caller, given: dict[str, Any]) -> None:
+    def __init__(self, world: World, caller: Caller, variables: dict[str, Any]) -> None:
         self.world = world
         self.caller = caller
-        self.given = given
+        self.given = variables
 
     def repository(self, full_name: str) -> Repository:
-        found = self.world.find_repository(full_name)
-        if found is None or not calls.is_visible(self.caller, found):
+        repository = self.world.find_repository(full_name)
+        if repository is None or not calls.is_visible(self.caller, repository):
             raise Refusal(404, f"Could not resolve to a Repository with the name '{full_name}'.")
-        return found
+        return repository
 
     def subject(self, area: str) -> Issue:
-        found = self.repository(f"{self.given['owner']}/{self.given['name']}")
-        calls.require(self.caller, found, (area,), "read", "read")
+        repository = self.repository(f"{self.given['owner']}/{self.given['name']}")
+        calls.require(self.caller, repository, (area,), "read", "read")
         number = self.given["number"]
-        issue = found.issues.get(number)
+        issue = repository.issues.get(number)
         if issue is None or bool(issue.pull) is not (area == "pull_requests"):
             raise Refusal(404, f"Could not resolve to a subject with the number of {number}.")
         return issue
@@ -68,20 +68,20 @@ class _Asked:
 # --- operations ----------------------------------------------------------------------------------
 
 
-def _answer_text(asked: _Asked) -> Shape:
-    issue = asked.subject("issues")
+def _answer_text(query: _Asked) -> Shape:
+    issue = query.subject("issues")
     edited = shapes.format_time_if_any(issue.edited)
-    found = {"title": issue.title, "body": issue.body or "", "lastEditedAt": edited}
-    return {"repository": {"issue": found | _shape_renamings(issue, last=1)}}
+    shape = {"title": issue.title, "body": issue.body or "", "lastEditedAt": edited}
+    return {"repository": {"issue": shape | _shape_renamings(issue, last=1)}}
 
 
-def _answer_threads(asked: _Asked) -> Shape:
-    """Give the newest review threads; a cursor is a position."""
-    pull = asked.subject("pull_requests").pull
+def _answer_threads(query: _Asked) -> Shape:
+    """Return the newest review threads; a cursor is a position."""
+    pull = query.subject("pull_requests").pull
     if pull is None:
         raise Refusal(404, "Could not resolve to a PullRequest.")
     threads = pull.threads
-    before = asked.given.get("cursor")
+    before = query.given.get("cursor")
     end = len(threads) if before is None else int(before)
     begin = max(0, end - _THREADS_PER_PAGE)
     nodes = [
@@ -97,8 +97,8 @@ def _answer_threads(asked: _Asked) -> Shape:
         for thread in threads[begin:end]
     ]
     info = {"more": begin > 0, "cursor": str(begin)}
-    found = {"reviewThreads": {"pageInfo": info, "nodes": nodes}}
-    return {"repository": {"pullRequest": found}}
+    shape = {"reviewThreads": {"pageInfo": info, "nodes": nodes}}
+    return {"repository": {"pullRequest": shape}}
 
 
 def _shape_words(pull: Pull, comment: ReviewComment) -> Shape:
@@ -122,11 +122,11 @@ def _shape_first(pull: Pull, comment: ReviewComment) -> Shape:
     return {**words, "diffHunk": comment.diff_hunk}
 
 
-def _answer_merged(asked: _Asked) -> Shape:
-    """Give all merged pull requests on one page."""
-    found = asked.repository(f"{asked.given['owner']}/{asked.given['name']}")
-    calls.require(asked.caller, found, ("pull_requests",), "read", "read")
-    merged = [issue for issue in found.pulls() if issue.pull and issue.pull.merged]
+def _answer_merged(query: _Asked) -> Shape:
+    """Return all merged pull requests on one page."""
+    repository = query.repository(f"{query.given['owner']}/{query.given['name']}")
+    calls.require(query.caller, repository, ("pull_requests",), "read", "read")
+    merged = [issue for issue in repository.pulls() if issue.pull and issue.pull.merged]
     merged.sort(key=lambda issue: issue.created, reverse=True)
     nodes = [_shape_merged(issue) for issue in merged]
     info = {"more": False, "cursor": None}
@@ -140,7 +140,7 @@ def _shape_merged(issue: Issue) -> Shape:
         "number": issue.number,
         "createdAt": shapes.format_time(issue.created),
         "baseRefOid": issue.pull.base_sha if issue.pull else "",
-        "closingIssuesReferences": {"nodes": [_shape_history(one) for one in closed]},
+        "closingIssuesReferences": {"nodes": [_shape_history(issue) for issue in closed]},
     }
 
 
@@ -169,22 +169,22 @@ def _shape_renamings(issue: Issue, last: int = 100) -> Shape:
     return {"timelineItems": {"nodes": renamings[-last:]}}
 
 
-def _resolve(asked: _Asked) -> Shape:
-    pull, thread = asked.thread(asked.given["input"]["threadId"])
+def _resolve(query: _Asked) -> Shape:
+    pull, thread = query.thread(query.given["input"]["threadId"])
     for area in ("pull_requests", "contents"):
-        calls.require(asked.caller, pull.issue.repository, (area,), "write", "write")
-    pull_actions.resolve(pull, thread, asked.caller.user)
+        calls.require(query.caller, pull.issue.repository, (area,), "write", "write")
+    pull_actions.resolve(pull, thread, query.caller.user)
     return {"resolveReviewThread": {"thread": {"isResolved": True}}}
 
 
-def _convert_to_draft(asked: _Asked) -> Shape:
-    wanted = asked.given["input"]["pullRequestId"]
-    for repository in asked.world.repositories.values():
+def _convert_to_draft(query: _Asked) -> Shape:
+    wanted = query.given["input"]["pullRequestId"]
+    for repository in query.world.repositories.values():
         for issue in repository.pulls():
             if issue.pull and build_node_id("PR", issue.pull.id) == wanted:
                 for area in ("pull_requests", "contents"):
-                    calls.require(asked.caller, repository, (area,), "write", "write")
-                pull_actions.set_draft(issue.pull, asked.caller.user, draft=True)
+                    calls.require(query.caller, repository, (area,), "write", "write")
+                pull_actions.set_draft(issue.pull, query.caller.user, draft=True)
                 return {"convertPullRequestToDraft": {"pullRequest": {"isDraft": True}}}
     raise Refusal(404, f"Could not resolve to a node with the global id of '{wanted}'")
 

@@ -67,7 +67,7 @@ def _list_comments(call: Call) -> object:
 
 @operation("POST", f"{_ISSUE}/comments", 201)
 def _create_comment(call: Call) -> object:
-    """Comment; in a locked conversation only people with write access can."""
+    """Write a comment; in a locked conversation only people with write access can."""
     repository, issue = call.require_writing_issue()
     if issue.locked and (call.caller.is_installation or not call.has_role(repository, "write")):
         raise Refusal(403, "Unable to create comment because issue is locked.")
@@ -104,16 +104,16 @@ def _delete_comment(call: Call) -> object:
 # --- reactions -----------------------------------------------------------------------------------
 
 
-def _react(call: Call, given: list[Reaction]) -> Reply:
-    """React; a second time changes nothing and is 200."""
+def _react(call: Call, reactions: list[Reaction]) -> Reply:
+    """Add a reaction; a second time changes nothing and is 200."""
     content, user = call.body["content"], call.caller.user
     if content not in _REACTIONS:
         raise InvalidField("Reaction", "content", "invalid")
-    for reaction in given:
+    for reaction in reactions:
         if reaction.user is user and reaction.content == content:
             return Reply({"id": reaction.id, "content": content}, 200)
     made = Reaction(call.world.next_id(), user, content)
-    given.append(made)
+    reactions.append(made)
     return Reply({"id": made.id, "content": content})
 
 
@@ -130,7 +130,7 @@ def _react_to_comment(call: Call) -> object:
 
 @operation("POST", f"{_REPOSITORY}/pulls/comments/{{comment_id}}/reactions", 201)
 def _react_to_review_comment(call: Call) -> object:
-    """React to a comment on a line; writing to issues is not enough for that."""
+    """Add a reaction to a comment on a line; writing to issues is not enough for that."""
     repository, number = (
         call.require_writing("pull_requests", role="read"),
         call.read_number("comment_id"),
@@ -164,7 +164,7 @@ def _find_labels(call: Call, repository: Repository, names: list[str]) -> list[L
 
 @operation("POST", f"{_ISSUE}/labels")
 def _add_labels(call: Call) -> object:
-    """Put labels on an issue; as at GitHub, unknown ones are made by who may push."""
+    """Add labels to an issue; as at GitHub, a caller who may push makes unknown ones."""
     repository, issue = call.require_writing_issue("triage")
     labels = _find_labels(call, repository, call.body["labels"])
     actions.add_labels(issue, labels, call.caller.user)

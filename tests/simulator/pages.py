@@ -86,8 +86,10 @@ def show(world: World, path: str, chosen: str = "", notice: str = "") -> Answer:
     """
     with world.lock:
         if path == "/":
-            found = list(world.repositories.values())
-            people = {repository: _list_people(world, repository, chosen) for repository in found}
+            repositories = list(world.repositories.values())
+            people = {
+                repository: _list_people(world, repository, chosen) for repository in repositories
+            }
             page = _pages.get_template("overview.html").render(people=people, notice=notice)
         else:
             repository, issue = _find(world, path)
@@ -157,16 +159,16 @@ def _lead_to(path: str, user: User) -> Answer:
 
 
 def _find(world: World, path: str) -> tuple[Repository, Issue]:
-    found = _PATH.fullmatch(path)
-    repository = world.find_repository(found[1]) if found else None
-    issue = repository.issues.get(int(found[2])) if found and repository else None
+    match = _PATH.fullmatch(path)
+    repository = world.find_repository(match[1]) if match else None
+    issue = repository.issues.get(int(match[2])) if match and repository else None
     if repository is None or issue is None:
         raise calls.NotFound
     return repository, issue
 
 
 def _translate(issue: Issue, form: dict[str, str]) -> tuple[str, str, dict[str, Any]]:
-    """Give method, path and body of the call that does what a form says."""
+    """Return method, path and body of the call that does what a form says."""
     on_issue, on_pull = f"issues/{issue.number}", f"pulls/{issue.number}"
     body, label = form.get("body", "").replace("\r\n", "\n"), form.get("label", "")
     line = {"path": form.get("path", ""), "line": int(form.get("line") or 0), "body": body}
@@ -183,31 +185,31 @@ def _translate(issue: Issue, form: dict[str, str]) -> tuple[str, str, dict[str, 
         ),
         "merge": ("PUT", f"{on_pull}/merge", {}),
     }
-    found = deeds.get(form.get("deed", ""))
-    if found is None:
+    deed = deeds.get(form.get("deed", ""))
+    if deed is None:
         raise calls.NotFound
-    return found
+    return deed
 
 
 def _list_entries(issue: Issue) -> list[dict[str, Any]]:
     """List what was written and what happened, in the order of time."""
-    found: list[tuple[Any, ...]] = [
+    rows: list[tuple[Any, ...]] = [
         (comment, comment.author, comment.created, "commented", comment.body)
         for comment in issue.comments
     ]
     for event in issue.happenings:
         words = f"{event.event} {event.label.name if event.label else ''}"
-        found.append((event, event.actor, event.created, words, ""))
+        rows.append((event, event.actor, event.created, words, ""))
     for review in issue.pull.reviews if issue.pull else ():
         if review.body or review.state != "COMMENTED":
             words = f"reviewed: {review.state}"
-            found.append((review, review.author, review.submitted, words, review.body))
+            rows.append((review, review.author, review.submitted, words, review.body))
     for line in issue.pull.review_comments() if issue.pull else ():
         words = f"commented on {line.path}:{line.original_line}"
-        found.append((line, line.author, line.created, words, line.body))
+        rows.append((line, line.author, line.created, words, line.body))
     names = ("of", "by", "at", "words", "text")
-    listed = sorted(found, key=lambda one: int(one[0].id))
-    return [dict(zip(names, one, strict=True)) for one in listed]
+    listed = sorted(rows, key=lambda row: int(row[0].id))
+    return [dict(zip(names, row, strict=True)) for row in listed]
 
 
 def _describe_changes(repository: Repository, issue: Issue) -> dict[str, Any]:

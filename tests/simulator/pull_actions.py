@@ -48,9 +48,9 @@ def open_pull(
     head_sha, base_sha = tips[branch], tips[base]
     if head_sha is None or base_sha is None:
         raise InvalidField("PullRequest", "head" if base_sha else "base", "invalid")
-    for other in repository.pulls():
-        same = other.pull and (other.pull.head_ref, other.pull.base_ref) == (branch, base)
-        if same and other.state == "open":
+    for earlier in repository.pulls():
+        same = earlier.pull and (earlier.pull.head_ref, earlier.pull.base_ref) == (branch, base)
+        if same and earlier.state == "open":
             message = f"A pull request already exists for {repository.owner.login}:{branch}."
             raise InvalidField("PullRequest", "base", "custom", message)
     if git_store.merge_base(repository.git_dir, base_sha, head_sha) is None:
@@ -69,7 +69,7 @@ def open_pull(
 
 
 def _point(pull: Pull) -> None:
-    """Keep refs/pull/N/head, by which anybody can fetch a pull request."""
+    """Update refs/pull/N/head, by which anybody can fetch a pull request."""
     git_dir, name = pull.issue.repository.git_dir, f"refs/pull/{pull.issue.number}/head"
     old = git_store.reference(git_dir, name)
     git_store.update_reference(git_dir, name, pull.head_sha, old or ZERO)
@@ -143,7 +143,7 @@ def merge(pull: Pull, actor: User) -> str:
 
 
 def set_draft(pull: Pull, actor: User, *, draft: bool) -> None:
-    """Have a pull request wait as a draft, or be reviewed and merged like any other."""
+    """Make a pull request a draft, or ready for review."""
     if pull.draft is not draft:
         pull.draft = draft
         actions.note(pull.issue, "convert_to_draft" if draft else "ready_for_review", actor)
@@ -176,7 +176,7 @@ def find_line(pull: Pull, path: str, line: int) -> str | None:
 
 
 def _follow_line(pull: Pull, comment: ReviewComment) -> None:
-    """After a push: a comment on a line that is no longer shown is outdated (no line)."""
+    """Mark a comment as outdated (no line) after a push by which its line is no longer shown."""
     if comment.line is None:
         return
     hunk = find_line(pull, comment.path, comment.line)

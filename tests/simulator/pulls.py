@@ -14,7 +14,7 @@ def _list_pulls(call: Call) -> object:
     """List pull requests; `head` is OWNER:BRANCH."""
     repository, query = call.require_reading("pull_requests"), call.query
     head = query.get("head", "").partition(":")[2]
-    found = [
+    pulls = [
         pull.pull
         for pull in repository.pulls()
         if pull.pull
@@ -22,10 +22,10 @@ def _list_pulls(call: Call) -> object:
         and head in ("", pull.pull.head_ref)
     ]
     by_update = query.get("sort") == "updated"
-    found.sort(key=lambda pull: (pull.issue.updated * by_update, pull.issue.number))
+    pulls.sort(key=lambda pull: (pull.issue.updated * by_update, pull.issue.number))
     if query.get("direction", "asc" if by_update else "desc") == "desc":
-        found.reverse()
-    return call.paginate(found, shapes.shape_pull)
+        pulls.reverse()
+    return call.paginate(pulls, shapes.shape_pull)
 
 
 @operation("POST", _PULLS, 201)
@@ -80,15 +80,15 @@ def _request_reviewers(call: Call) -> object:
     if call.body.get("team_reviewers"):
         raise Refusal(422, "Could not resolve to a node with the global id of any of the teams.")
     for login in call.body["reviewers"]:
-        asked = call.world.users.get(login.lower())
-        if asked is pull.issue.author:
+        reviewer = call.world.users.get(login.lower())
+        if reviewer is pull.issue.author:
             raise Refusal(422, "Review cannot be requested from pull request author.")
-        if asked is None or repository.roles.get(login.lower(), "none") == "none":
+        if reviewer is None or repository.roles.get(login.lower(), "none") == "none":
             raise Refusal(422, "Reviews may only be requested from collaborators.")
-        if asked not in pull.requested:
-            pull.requested.append(asked)
+        if reviewer not in pull.requested:
+            pull.requested.append(reviewer)
             actions.note(pull.issue, "review_requested", by)
-            shaped = shapes.shape_user(asked)
+            shaped = shapes.shape_user(reviewer)
             events.on_issue(pull.issue, "review_requested", by, requested_reviewer=shaped)
     return shapes.shape_pull(pull)
 
@@ -107,7 +107,7 @@ def _create_review(call: Call) -> object:
     repository, body = call.require_writing("pull_requests", role="read"), call.body
     pull = call.find_pull(repository)
     event, lines, by = body.get("event", "COMMENT"), body.get("comments", []), call.caller.user
-    hunks = [pull_actions.find_line(pull, one["path"], one["line"]) for one in lines]
+    hunks = [pull_actions.find_line(pull, remark["path"], remark["line"]) for remark in lines]
     if None in hunks:
         raise Refusal(422, "Unprocessable Entity", errors=["Line could not be resolved"])
     review = pull_actions.add_review(pull, by, _STATES[event], body.get("body") or "")
@@ -132,7 +132,9 @@ def _create_reply(call: Call) -> object:
     repository, body = call.require_writing("pull_requests", role="read"), call.body["body"]
     pull = call.find_pull(repository)
     number = call.read_number("comment_id")
-    thread = next((one for one in pull.threads if one.comments[0].id == number), None)
+    thread = next(
+        (candidate for candidate in pull.threads if candidate.comments[0].id == number), None
+    )
     if thread is None:
         raise NotFound
     if not body.strip():

@@ -111,9 +111,9 @@ class Pull:
     threads: list[Thread] = field(default_factory=list)
 
     def review_comments(self) -> list[ReviewComment]:
-        """Give the comments of all threads, oldest first."""
-        found = [comment for thread in self.threads for comment in thread.comments]
-        return sorted(found, key=lambda comment: comment.id)
+        """Return the comments of all threads, oldest first."""
+        comments = [comment for thread in self.threads for comment in thread.comments]
+        return sorted(comments, key=lambda comment: comment.id)
 
 
 @dataclass(eq=False)
@@ -238,7 +238,7 @@ class Repository:
         return f"{self.world.base_url}/api/v3/repos/{self.full_name}"
 
     def pulls(self) -> list[Issue]:
-        """Give the pull requests, oldest first."""
+        """Return the pull requests, oldest first."""
         return [issue for issue in self.issues.values() if issue.pull]
 
 
@@ -317,14 +317,14 @@ class State:
         return time.time()
 
     def next_id(self) -> int:
-        """Give a number never given before."""
+        """Return a number that was not used before."""
         with self.lock:
             self._last_id += 1
             return self._last_id
 
     def role(self, repository: Repository, user: User) -> Role:
-        """Give what a person may do in a repository; public ones can be read by all."""
+        """Return a person's role in a repository; public ones can be read by all."""
         if user is repository.owner:
             return "admin"
-        given = repository.roles.get(user.login.lower(), "none")
-        return "read" if given == "none" and not repository.private else given
+        role = repository.roles.get(user.login.lower(), "none")
+        return "read" if role == "none" and not repository.private else role

@@ -17,13 +17,13 @@ def _get_permission(call: Call) -> object:
     repository = call.require_reading("metadata")
     if not call.has_role(repository, "write"):
         raise Refusal(403, "Must have push access to view collaborator permission.")
-    found = call.world.users.get(call.params["username"].lower())
-    if found is None or found.kind != "User":
+    user = call.world.users.get(call.params["username"].lower())
+    if user is None or user.kind != "User":
         raise Refusal(404, f"{call.params['username']} is not a user")
-    role = call.world.role(repository, found)
+    role = call.world.role(repository, user)
     # `permission` knows four words, `role_name` tells them apart.
     four = {"maintain": "write", "triage": "read"}.get(role, role)
-    return {"permission": four, "role_name": role, "user": shapes.shape_user(found)}
+    return {"permission": four, "role_name": role, "user": shapes.shape_user(user)}
 
 
 @operation("GET", f"{_REPOSITORY}/contents/{{path}}")
@@ -33,14 +33,14 @@ def _get_contents(call: Call) -> object:
     sha = git_store.resolve(repository.git_dir, ref)
     path = call.params["path"].strip("/")
     listed = git_store.list_tree(repository.git_dir, sha, path) if sha else []
-    for one in listed:
-        if one.path == path and one.kind == "blob":
-            content = git_store.read_blob(repository.git_dir, one.sha)
-            return shapes.shape_content(one, content)
+    for entry in listed:
+        if entry.path == path and entry.kind == "blob":
+            content = git_store.read_blob(repository.git_dir, entry.sha)
+            return shapes.shape_content(entry, content)
     if not listed:
         raise NotFound
     inside = git_store.list_tree(repository.git_dir, sha or "", f"{path}/")
-    return [shapes.shape_content(one) for one in inside]
+    return [shapes.shape_content(entry) for entry in inside]
 
 
 @operation("GET", "/user")
@@ -53,7 +53,7 @@ def _get_own_account(call: Call) -> object:
 
 @operation("GET", "/users/{username}")
 def _get_account(call: Call) -> object:
-    found = call.world.users.get(call.params["username"].lower())
-    if found is None:
+    user = call.world.users.get(call.params["username"].lower())
+    if user is None:
         raise NotFound
-    return shapes.shape_user(found)
+    return shapes.shape_user(user)

@@ -76,8 +76,8 @@ def _answer_api(world: World, request: Request) -> Answer:
     if request.path == "/api/graphql":
         if request.caller.token is None:
             raise Refusal(401, "Requires authentication")
-        found = graphql.answer(world, request.caller, json.loads(request.body))
-        reply = calls.Reply(found, 200)
+        answered = graphql.answer(world, request.caller, json.loads(request.body))
+        reply = calls.Reply(answered, 200)
     else:
         path, query = request.path.removeprefix(REST), dict(parse_qsl(request.query))
         reply = calls.perform(world, request.caller, request.method, path, request.body, query)
@@ -97,8 +97,8 @@ def _answer_api(world: World, request: Request) -> Answer:
 def _answer_others(world: World, request: Request) -> Answer:
     path, method = request.path, request.method
     if path.endswith(("/info/refs", "/git-upload-pack", "/git-receive-pack")):
-        given = (path, request.query, request.headers, request.body)
-        return git_http.answer(world, request.caller, *given)
+        arguments = (path, request.query, request.headers, request.body)
+        return git_http.answer(world, request.caller, *arguments)
     if path.startswith(checks.LOGS):
         log = world.logs.get(path.removeprefix(checks.LOGS))
         if log is None or "authorization" in request.headers:
@@ -174,12 +174,12 @@ class _Server(socketserver.ThreadingTCPServer):
         super().shutdown_request(request)
 
     def close_all(self) -> None:
-        for one in list(self._open):
+        for connection in list(self._open):
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Tell of our own mistakes; clients may be killed while they ask."""
+        """Print our own mistakes; clients may be killed while they ask."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 

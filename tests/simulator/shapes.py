@@ -31,12 +31,12 @@ _CONCLUSIONS = (
 
 
 def format_time(seconds: float) -> str:
-    """Give a time as GitHub spells it."""
+    """Return a time as GitHub spells it."""
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def format_time_if_any(seconds: float | None) -> str | None:
-    """Give a time, or None where there is none."""
+    """Return a time, or None where there is none."""
     return None if seconds is None else format_time(seconds)
 
 
@@ -68,8 +68,8 @@ def shape_app(world: World, app: App) -> Shape:
     }
 
 
-def shape_installation(found: Installation) -> Shape:
-    return {"id": found.id, "permissions": found.permissions}
+def shape_installation(installation: Installation) -> Shape:
+    return {"id": installation.id, "permissions": installation.permissions}
 
 
 # --- repositories --------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ def shape_pull(pull: Pull) -> Shape:
         "node_id": build_node_id("PR", pull.id),
         "merged_at": format_time_if_any(pull.merged),
         "merge_commit_sha": pull.merge_sha,
-        "requested_reviewers": [shape_user(each) for each in pull.requested],
+        "requested_reviewers": [shape_user(reviewer) for reviewer in pull.requested],
         "requested_teams": [],
         "head": {"ref": pull.head_ref, "sha": pull.head_sha},
         "base": {"ref": pull.base_ref, "sha": pull.base_sha},
@@ -168,7 +168,7 @@ def find_ancestor(pull: Pull) -> str:
 
 
 def is_mergeable(pull: Pull) -> bool:
-    """Tell whether base and head merge without a conflict."""
+    """Return whether base and head merge without a conflict."""
     git_dir = pull.issue.repository.git_dir
     tip = git_store.branch(git_dir, pull.base_ref)
     return tip is not None and git_store.merged_tree(git_dir, tip, pull.head_sha) is not None
@@ -236,7 +236,7 @@ def shape_status(status: Status) -> Shape:
 
 def shape_workflow_run(repository: Repository, run: WorkflowRun) -> Shape:
     """Shape a run of a workflow; the first run of a workflow names it."""
-    first = next(each.id for each in repository.workflow_runs if each.name == run.name)
+    first = next(earlier.id for earlier in repository.workflow_runs if earlier.name == run.name)
     return {
         **_take(run, "id", "name", "head_sha", "event", "status", "conclusion"),
         "path": f".github/workflows/{run.name}.yml",

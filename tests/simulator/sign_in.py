@@ -1,6 +1,6 @@
 """Signing in with an App: the page that asks a person, the exchange of its code, and what they see.
 
-There are no passwords: the page lists the people, and whoever opens it chooses one.
+There are no passwords: the page lists the people, one of whom is chosen.
 """
 
 import base64
@@ -21,7 +21,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 def authorize(world: World, query: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
-    """List the people, or lead whoever was chosen back with a code.
+    """List the people, or lead the chosen person back with a code.
 
     Raises:
         Refusal: No App has that client, or the way back leads elsewhere than to this machine.
@@ -41,20 +41,20 @@ def authorize(world: World, query: Mapping[str, str], headers: Mapping[str, str]
 
 
 def exchange(world: World, form: Mapping[str, str]) -> Answer:
-    """Hand out a token for a code; once, and only to the App that it was made for."""
+    """Return a token for a code; once, and only to the App that it was made for."""
     with world.lock:
         app, user, challenge = world.sign_ins.pop(form.get("code", ""), (None, None, ""))
-        known = (form.get("client_id"), form.get("client_secret"))
+        client = (form.get("client_id"), form.get("client_secret"))
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         shown = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        is_app = app is not None and known == (app.client_id, app.client_secret)
+        is_app = app is not None and client == (app.client_id, app.client_secret)
         if user is None or not is_app or (challenge and challenge != shown):
-            told = {"error": "bad_verification_code"}
+            answer = {"error": "bad_verification_code"}
         else:
             token = Token(f"ghu_{secrets.token_hex(18)}", None, user)
             world.tokens[token.value] = token
-            told = {"access_token": token.value, "token_type": "bearer", "scope": ""}
-    return 200, {"Content-Type": "application/json; charset=utf-8"}, json.dumps(told).encode()
+            answer = {"access_token": token.value, "token_type": "bearer", "scope": ""}
+    return 200, {"Content-Type": "application/json; charset=utf-8"}, json.dumps(answer).encode()
 
 
 def _find_client(world: World, client_id: str) -> App:
@@ -93,16 +93,16 @@ def _list_repositories(call: Call, installation: Installation) -> list[Repositor
 def _list_installations(call: Call) -> object:
     if call.caller.app or call.caller.is_installation:
         raise Refusal(403, "Resource not accessible by integration")
-    call.caller.user  # noqa: B018  nobody is refused
-    found = [
+    call.caller.user  # noqa: B018  a request without an account is refused
+    installations = [
         installation
         for installation in call.world.installations.values()
         if _list_repositories(call, installation)
     ]
     return call.paginate(
-        found,
+        installations,
         shapes.shape_installation,
-        lambda page: {"total_count": len(found), "installations": page},
+        lambda page: {"total_count": len(installations), "installations": page},
     )
 
 
@@ -111,7 +111,7 @@ def _list_installed(call: Call) -> object:
     installation = call.world.installations.get(call.read_number("installation_id"))
     if installation is None:
         raise NotFound
-    found = _list_repositories(call, installation)
+    repositories = _list_repositories(call, installation)
 
     def shape(repository: Repository) -> shapes.Shape:
         roles = {"pull": "read", "triage": "triage", "push": "write", "admin": "admin"}
@@ -119,5 +119,5 @@ def _list_installed(call: Call) -> object:
         return {**shapes.shape_repository(repository), "permissions": may}
 
     return call.paginate(
-        found, shape, lambda page: {"total_count": len(found), "repositories": page}
+        repositories, shape, lambda page: {"total_count": len(repositories), "repositories": page}
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import httpx
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -69,14 +70,14 @@ class World(State):
     """The state with what tests and the demo set up; these methods take the lock themselves."""
 
     def carry_out(self, request: Request, answer: Callable[[], Answer]) -> Answer | None:
-        """Give the answer to a request; None: its connection is closed without a word.
+        """Return the answer to a request; None: its connection is closed without a word.
 
         Tests let requests go wrong here.
         """
         return answer()
 
     def number_next(self, number: int) -> None:
-        """Let the next thing that is made have this number, as one had elsewhere."""
+        """Set the number of the next record that is made."""
         with self.lock:
             self._last_id = number - 1
 
@@ -97,6 +98,14 @@ class World(State):
             self.tokens[made.value] = made
             return made.value
 
+    def open_client(self, repository: Repository, login: str) -> httpx.Client:
+        """Return a client with which a person uses the API, below a repository."""
+        return httpx.Client(
+            base_url=repository.api_url,
+            headers={"Authorization": f"Bearer {self.token_for(login)}"},
+            timeout=30,
+        )
+
     # repositories
 
     def add_repository(
@@ -116,14 +125,14 @@ class World(State):
             return made
 
     def find_repository(self, full_name: str) -> Repository | None:
-        """Give a repository by its present OWNER/NAME, whatever the case."""
+        """Return a repository by its present OWNER/NAME, in upper or lower case."""
         with self.lock:
-            found = (
+            matching = (
                 repository
                 for repository in self.repositories.values()
                 if repository.full_name.lower() == full_name.lower()
             )
-            return next(found, None)
+            return next(matching, None)
 
     def set_default_branch(self, repository: Repository, branch: str) -> None:
         """Make a branch the default one; it need not exist."""
@@ -132,7 +141,7 @@ class World(State):
             git_store.set_default_branch(repository.git_dir, branch)
 
     def grant(self, repository: Repository, login: str, role: Role) -> None:
-        """Give a person a role; "none" takes it away."""
+        """Set a person's role; "none" takes it away."""
         with self.lock:
             repository.roles[self.user(login).login.lower()] = role
 
@@ -168,7 +177,7 @@ class World(State):
             return made
 
     def actions_app(self) -> App:
-        """Give GitHub's own App, on whose behalf workflows report their jobs."""
+        """Return GitHub's own App, on whose behalf workflows report their jobs."""
         with self.lock:
             for app in self.apps.values():
                 if app.slug == ACTIONS:

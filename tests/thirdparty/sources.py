@@ -40,7 +40,7 @@ def repository(
 
     Args:
         config: Committed on top, as a maintainer would, without its version.
-        tag: Set on the commit; the version is then told by nothing but that, as in the
+        tag: Set on the commit; the version is then told by that alone, as in the
             project's own repository, since what packing the archive added is left out.
     """
     tree, released = fetched(source, index, folder)

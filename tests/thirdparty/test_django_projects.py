@@ -111,12 +111,12 @@ def test_the_ticket_gets_a_branch_with_what_it_asks_for_alone(known, home):
 
     changed = ("diff", "--no-renames", f"main..{ended.result['branch']}")
     rows = [line.split("\t") for line in repository.git(*changed, "--name-status").splitlines()]
-    found = {path: status for status, path in rows}
-    (migration,) = (path for path in found if "/migrations/" in path)
-    assert found.pop(migration) == "A"
-    (test,) = (path for path in found if re.search(r"(^|/)test\w*\.py$|_tests?\.py$", path))
-    found.pop(test)
-    assert found == {known.models_file: "M"}
+    changes = {path: status for status, path in rows}
+    (migration,) = (path for path in changes if "/migrations/" in path)
+    assert changes.pop(migration) == "A"
+    (test,) = (path for path in changes if re.search(r"(^|/)test\w*\.py$|_tests?\.py$", path))
+    changes.pop(test)
+    assert changes == {known.models_file: "M"}
     # Where a list or an import gets longer, its line is another one; the models' are untouched,
     # but for a `pass` that gives way.
     gone = repository.git(*changed, "--", known.models_file).splitlines()
