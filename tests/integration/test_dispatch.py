@@ -22,7 +22,6 @@ from agent.runs.waiting import RunPostponed
 from agent.service import dispatch, process
 from agent.service.dispatch import Dispatcher, SegmentRunner
 from agent.settings import Settings
-from agent.settings import Settings
 from agent.store.engine import FILE_NAME as ENGINE
 from agent.store.engine import Engine
 from agent.store.sql_run_store import SqlRunStore
