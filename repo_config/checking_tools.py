@@ -50,6 +50,8 @@ class _Call(NamedTuple):
     """Options for the tool, besides files."""
     names_targets: bool = False
     """Whether these contain the targets; else pre-commit adds file names."""
+    is_assumed: bool = False
+    """Whether the project has only settings for the tool, and no hook and no job calls it."""
     pins: tuple[str, ...] = ()
     """Requirements of the tool's version and of its plugins."""
 
@@ -135,16 +137,17 @@ def _find_usual(
 ) -> Iterator[CheckCommand]:
     """Yield a command for each call of a tool; a plain one if the tool only has settings."""
     # Paths in CI are relative to the repository.
-    jobs = ci_jobs.list_jobs(files) if is_like_ci and files.is_repository else []
+    jobs = ci_jobs.list_jobs(files) if files.is_repository else []
     of_ci: dict[str, dict[tuple[str, ...], None]] = {}
     for check, words in (command_lines.find_tool(call) for job in jobs for call in job.calls):
         of_ci.setdefault(check, {})[words] = None
     listed: set[str] = set()
     for check, tool in TOOLS.items():
         used = [hook for hook in hooks if hook.tool is tool]
-        used = used or [_Call(tool, words, names_targets=True) for words in of_ci.get(check, ())]
+        if is_like_ci and not used:
+            used = [_Call(tool, words, names_targets=True) for words in of_ci.get(check, ())]
         if not used and any(_has_settings(files, place) for place in tool.settings):
-            used = [_Call(tool)]
+            used = [_Call(tool, is_assumed=files.is_repository and check not in of_ci)]
         if used and not (check == "pyright" and "basedpyright" in listed):
             listed.add(check)
             yield from (_make_command(files, hook) for hook in used)
@@ -173,6 +176,7 @@ def _make_command(files: ProjectFiles, hook: _Call) -> CheckCommand:
         tool=tool.check,
         words=words,
         options=hook.words,
+        is_assumed=hook.is_assumed,
     )
 
 

@@ -45,6 +45,8 @@ class CheckCommand(BaseModel):
     """Words after the tool's name."""
     options: tuple[str, ...] = ()
     """Options of its pre-commit hook or CI call, which are among the words."""
+    is_assumed: bool = False
+    """Whether only settings of the tool show that the project uses it."""
 
     @property
     def checks_types(self) -> bool:

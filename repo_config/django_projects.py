@@ -31,7 +31,7 @@ def find_manage(files: ProjectFiles, settings: str | None) -> str | None:
         return None
     # A project with settings elsewhere is not started by an example's manage.py.
     is_other = is_aside(manage) and (settings or find_settings(files, None))
-    is_below = "/" in manage and _find_settings_beside_tests(files)
+    is_below = "/" in manage and _find_settings_of_tests(files)
     return None if is_other or is_below else manage
 
 
@@ -56,20 +56,22 @@ def find_settings(files: ProjectFiles, manage: str | None) -> str | None:
 
 
 def find_named_settings(files: ProjectFiles, *scripts: str | None) -> str | None:
-    """Return the settings module of pytest's settings, of a script, or the only one of tests."""
+    """Return the settings module of pytest's settings, of a script, of tox or of the tests."""
     named = (_find_in_script(files, path) for path in scripts)
     module = _find_in_pytest(files.pytest) or next(filter(None, named), None)
-    return module or _find_settings_beside_tests(files)
+    return module or _find_settings_of_tests(files)
 
 
-def _find_settings_beside_tests(files: ProjectFiles) -> str | None:
-    """Return the only settings module among the tests, as reusable apps have one; else None."""
-    paths = [
-        path
-        for path in filter(_BESIDE_TESTS.fullmatch, files.paths)
-        if "INSTALLED_APPS" in files.text(path)
-    ]
-    return paths[0].removesuffix(".py").replace("/", ".") if len(paths) == 1 else None
+def _find_settings_of_tests(files: ProjectFiles) -> str | None:
+    """Return the module that tox sets in all environments, else the only one among the tests."""
+    common = files.ini("tox.ini").get("testenv", {})
+    lines = common.get("setenv", common.get("set_env", "")).splitlines()
+    pairs = (map(str.strip, line.split("=", 1)) for line in lines if "=" in line)
+    modules = [value for key, value in pairs if key == VARIABLE and _MODULE.match(value)]
+    for path in filter(_BESIDE_TESTS.fullmatch, () if modules else files.paths):
+        if "INSTALLED_APPS" in files.text(path):
+            modules.append(path.removesuffix(".py").replace("/", "."))
+    return modules[0] if len(modules) == 1 else None
 
 
 def is_configuring(files: ProjectFiles, path: str | None) -> bool:

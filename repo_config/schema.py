@@ -124,10 +124,10 @@ class ChecksSection(Section):
     types: values.Command | tuple[values.Command, ...] = "auto"
     """One or several commands, as in `mypy --strict src`, or off. auto: each type checker that a
     pre-commit hook or a job of CI calls, with their options; else the plain command of each that
-    has settings."""
+    has settings: where that one has findings on the base commit, new ones need review, and no
+    more."""
     lint: values.Command | tuple[values.Command, ...] = "auto"
-    """Like `types`, for ruff, flake8, black and isort. Where a change edits the settings of linters
-    or type checkers, these also run with the base commit's."""
+    """Like `types`, for ruff, flake8, black and isort."""
     makemigrations: Literal["auto", "off"] = "auto"
     """auto: `makemigrations --check --dry-run` and `check` in a Django project."""
     alembic: values.Command | tuple[values.Command, ...] = "auto"

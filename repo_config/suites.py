@@ -1,5 +1,7 @@
 """Detect how a project's tests are started: by pytest or by Django's runner."""
 
+import re
+
 from repo_config import command_lines, test_files
 from repo_config.command_lines import SuiteCommand
 from repo_config.dependencies import Dependency
@@ -17,6 +19,8 @@ SCRIPTS = tuple(
     for folder in ("", "tests/", "test/", "testproject/", "test_project/")
     for name in ("runtests.py", "run_tests.py", "quicktest.py", "runtest.py")
 )
+#: What pytest looks for without settings.
+_COLLECTED = re.compile(r"(?:^|/)test_[^/]*\.py$|_test\.py$")
 
 
 def choose_suites(
@@ -30,13 +34,14 @@ def choose_suites(
     if line != "auto":
         return () if line == "off" else command_lines.read_suites(line)
     named = filter(test_files.has_test_name, files.paths)
-    has_tests = any(not (is_aside(path) or path.endswith("conftest.py")) for path in named)
-    if files.pytest.values is None and not has_tests:
+    modules = tuple(path for path in named if not (is_aside(path) or path.endswith("conftest.py")))
+    if files.pytest.values is None and not modules:
         return ()
     if of_django and not _is_for_pytest(files, declared):
         return (of_django,)
-    # It also runs the tests of unittest.
-    return (SuiteCommand("pytest"),)
+    # It also runs the tests of unittest. Modules that it does not look for are named to it.
+    is_collected = files.pytest.values is not None or any(map(_COLLECTED.search, modules))
+    return (SuiteCommand("pytest", args=() if is_collected else modules),)
 
 
 def _is_for_pytest(files: ProjectFiles, declared: tuple[Dependency, ...]) -> bool:

@@ -5,7 +5,7 @@ import re
 _FOLDERS = frozenset({"test", "tests", "testing", "e2e", "functional_tests"})
 #: Django loads every module in them.
 _LOADED = ("management/commands", "migrations", "templatetags")
-_FILE = re.compile(r"(?:test_.*|.*_tests?|tests?|conftest)\.py")
+_FILE = re.compile(r"(?:tests?_.*|.*_tests?|tests?|conftest)\.py")
 
 
 def is_test(path: str) -> bool:

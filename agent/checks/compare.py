@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from agent.checks.check import MINUTES_LIMIT
 from agent.checks.readers import FORMATTERS
-from agent.models.change import Change, Finding
+from agent.models.change import Change, Finding, Severity
 from agent.models.checks import (
     TESTS,
     AnyComparison,
@@ -39,6 +39,7 @@ from agent.policy.change_context import find_new
 
 BY_ID = attrgetter("item_id")
 _COUNTED = "finding"
+UNENFORCED = "check-not-enforced"
 #: The durations of equal checks may differ by this much.
 _SLACK_SECONDS = 60.0
 
@@ -214,9 +215,11 @@ def _apply_to_findings(
 ) -> LintComparison:
     """Drop new findings that do not count, and replace those of ruff's rules."""
     config, project = contract.config, contract.project
-    tools = {command.name: command.tool for command in project.commands}
-    if tools.get(check.name) in FORMATTERS:
+    command = next((row for row in project.commands if row.name == check.name), None)
+    if command and command.tool in FORMATTERS:
         check = _drop_unformatted(check, base.result(check.name))
+    if command and command.is_assumed and check.known and check.new_failures:
+        return _replace_failures(check, (_name_unenforced(check),))
     if check.name != ruff_contract.CHECK:
         return check
     problems = ruff_contract.find_problems(check.new_failures, config)
@@ -230,6 +233,23 @@ def _drop_unformatted(check: LintComparison, before: AnyRun | None) -> LintCompa
     left = tuple(item for item in check.new_failures if split_place(item.place)[0] not in paths)
     kept = replace(check, new_failures=left)
     return kept if left else _replace_failures(kept, ())
+
+
+def _name_unenforced(check: LintComparison) -> Finding:
+    """Make one finding of what a tool newly reports that the project does not enforce."""
+    item = check.new_failures[0]
+    path, line = split_place(item.place)
+    more = f" and {len(check.new_failures) - 1:,} more" if len(check.new_failures) > 1 else ""
+    return Finding(
+        rule=UNENFORCED,
+        severity=Severity.REVIEW,
+        path=path,
+        line=line,
+        message=f"{check.name} reports “{item.text.rstrip('.')}”{more}."
+        " It fails on the base branch too, and neither a hook nor a job of CI is seen to run it.",
+        fix="Fix it, unless the project does not use this tool; `checks.lint` and `checks.types`"
+        " name the tools that it uses.",
+    )
 
 
 def _replace_failures(check: LintComparison, findings: tuple[Finding, ...]) -> LintComparison:

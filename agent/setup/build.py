@@ -64,7 +64,8 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
     build_context = _open_build(request, *clients)
     services, build_context = sandbox_services.provide_services(config, build_context)
     system = build_context.system
-    bare = toolsets.provide_pinned(("pip",), build_context)
+    seeds = toolsets.list_seeds(build_context.interpreter)
+    bare = toolsets.provide_pinned(seeds, build_context)
     environment = Environment(
         key=hashlib.sha256(f"{bare.parent.name}{system}".encode()).hexdigest()[:32],
         path=str(bare),

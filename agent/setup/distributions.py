@@ -5,9 +5,11 @@ Authors of packages wrote these files, so their form is not trusted.
 
 import filecmp
 import re
+from base64 import urlsafe_b64encode
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from hashlib import file_digest
 from importlib import metadata
 from pathlib import Path
 
@@ -58,6 +60,11 @@ class Distribution:
     def list_files(self) -> list[str]:
         """Return its files by their paths in the environment's site-packages."""
         return [str(file) for file in self._found.files or ()]
+
+    def list_hashes(self) -> set[tuple[str, str]]:
+        """Return its files as `list_files` does, each with the SHA-256 that its RECORD has."""
+        files = self._found.files or ()
+        return {(str(file), file.hash.value) for file in files if file.hash is not None}
 
 
 def find_unmet(declared: Iterable[str], environment: Environment) -> tuple[str, ...]:
@@ -111,6 +118,7 @@ def find_altered(base: str, head: str) -> tuple[str, ...]:
     that base has in the same version, or one that belongs to no package.
     """
     old, new = _list_owners(base), _list_owners(head)
+    recorded = {pair for package in list_installed(base).values() for pair in package.list_hashes()}
     found = []
     for place in sorted(Path(head).glob("lib/python3*/site-packages/**/*")):
         in_base = Path(base, place.relative_to(head))
@@ -124,7 +132,12 @@ def find_altered(base: str, head: str) -> tuple[str, ...]:
         is_other = has != had or (has and had and has.source != had.source)
         is_newer = has is not None and not has.is_local and is_other
         is_own = has is not None and has.is_local and (had is None or had.is_local)
-        if not (is_same or is_newer or is_own):
+        if is_same or is_newer or is_own:
+            continue
+        with place.open("rb") as file:
+            digest = urlsafe_b64encode(file_digest(file, "sha256").digest()).decode().rstrip("=")
+        # Of a file that two packages have, either's may be installed last.
+        if (path, digest) not in recorded:
             found.append(path)
     return tuple(found)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from agent.errors import FREE_SOME_SPACE, EnvironmentFailed, StorageFull
-from agent.models.environment import Environment
+from agent.models.environment import Environment, Interpreter
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     Mount,
@@ -61,6 +61,11 @@ def provide_gate(build_context: BuildContext) -> Path:
     return _provide(f"{build_context.mark}{text}", title, text.splitlines(), build_context, *_EXACT)
 
 
+def list_seeds(python: Interpreter) -> tuple[str, ...]:
+    """List what a new virtual environment of a Python has, with `pkg_resources` where it had it."""
+    return ("pip",) if Version(python.version) >= _BARE else ("pip", "setuptools<66")
+
+
 def provide_pinned(
     lines: tuple[str, ...], build_context: BuildContext, day: str | None = None
 ) -> Path:
@@ -94,7 +99,7 @@ def provide_pinned_tools(
         script = sandbox_requests.NODE_SCRIPTS.get(tool, "")
         if not script and not distributions.find_unmet(lines, environment):
             continue
-        more = () if Version(environment.interpreter.version) >= _BARE else ("setuptools",)
+        more = list_seeds(environment.interpreter)[1:]
         choices = [lines, lines[:1]]
         if script:
             more, choices = (_NODE,), [*choices, (tool,)]

@@ -15,6 +15,11 @@ FEE_TEST = "import fee\n\n\ndef test_fee():\n    assert fee.fee(3) == 4\n"
 FAR_TEST = (
     "import importlib\n\n\ndef test_far():\n    assert importlib.import_module('far').RATE == 1\n"
 )
+#: Fails, and would take too long in the run without the part that no test needs.
+RED_TEST = (
+    "import importlib, os, time\n\n\ndef test_red():\n"
+    "    if importlib.import_module('sums').less(3, 1) == 3 and os.path.exists('fee.py'):\n        time.sleep(99)\n    assert 0\n"
+)
 WRITE_TESTS = replace(PLAN, category="tests")
 
 
@@ -25,6 +30,7 @@ def shop(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Stage:
         "test_sums.py": TEST,
         "far.py": "RATE = 1\n",
         "tests/test_far.py": FAR_TEST,
+        "tests/test_red.py": RED_TEST,
     }
     repository = tmp_path_factory.mktemp("shop") / "repository"
     return make_stage(workshop, repository, files, test_runner="pytest")

@@ -66,12 +66,12 @@ class Recorder:
         if raised is not None:
             if type(subtest._message) is object:
                 # From another process unittest's mark for "no message" comes as a copy.
-                subtest._message = unittest.case._subtest_msg_sentinel
+                subtest._message = unittest.case._subtest_msg_sentinel  # type: ignore[attr-defined]
             self.note(test, "failed", raised, text=subtest._subDescription())
 
     def note(self, test, outcome, raised=None, text=""):
         # A skip within a subtest is reported for the subtest.
-        if isinstance(test, unittest.case._SubTest):
+        if isinstance(test, unittest.case._SubTest):  # type: ignore[attr-defined]
             test = test.test_case
         test_id = get_id(test)
         facts = self.running.get(test_id, {"id": test_id, "outcome": "unrun"})
@@ -202,8 +202,8 @@ def install(request, report):
         tests = [(test, get_id(test), _locate(test)) for test in _cases(self)]
         chosen, only = self, request["only"]
         if only:
-            ids, files = frozenset(only["ids"]), only["files"]
-            tests = [test for test in tests if test[1] in ids or test[2] in files]
+            names, places = frozenset(only["ids"]), only["files"]
+            tests = [test for test in tests if test[1] in names or test[2] in places]
             chosen = unittest.TestSuite([test for test, _, _ in tests])
         ids = [test_id for _, test_id, _ in tests]
         files = [mergewright_report.relative_path(path, request["tree"]) for _, _, path in tests]
@@ -225,7 +225,7 @@ def install(request, report):
         report.add("finish", stopped=why, late=recorder.is_late)
         return outcome
 
-    unittest.suite.BaseTestSuite.__call__ = call
+    unittest.suite.BaseTestSuite.__call__ = call  # type: ignore[method-assign]
 
 
 def main():

@@ -107,7 +107,7 @@ def find_missing_migrations(order):
         code = 1
         printed.write("%s\n" % problem)
     except SystemExit as end:
-        code = end.code or 0
+        code = end.code if isinstance(end.code, int) else int(bool(end.code))
     text, items, label = "The models have this change, but no migration does.", [], ""
     lines = printed.getvalue().splitlines()
     for line in lines:

@@ -26,7 +26,7 @@ _OWN_FILE = mergewright_report.SENTINEL + ".py"
 _SUBTESTS = ("SubTestReport", "SubtestReport")
 _request = _report = _log = _config = _patience = None
 #: Facts about tests whose last phase has not ended, by node id.
-_unfinished = {}
+_unfinished: dict = {}
 
 
 def begin(request, report):

@@ -23,6 +23,7 @@ SECONDS = 0.5
 
 def listen(place: int | str) -> list[socket.socket]:
     """Listen at a place; return no socket for an address that is in use."""
+    kinds: list[tuple[socket.AddressFamily, tuple[str, int] | str]]
     if isinstance(place, str):
         kinds = [(socket.AF_UNIX, place)]
     else:
@@ -58,12 +59,13 @@ def main() -> None:
     selector = selectors.DefaultSelector()
     for place, name in order["places"]:
         for server in listen(place):
-            selector.register(server, selectors.EVENT_READ, name)
+            selector.register(server, selectors.EVENT_READ, (server, name))
     print("listening", flush=True)
     key, _ = selector.select()[0]
-    client, _ = key.fileobj.accept()
+    server, name = key.data
+    client, _ = server.accept()
     account = read_account(client)
-    note = {"name": key.data, **{field: account.get(field, "") for field in ("user", "database")}}
+    note = {"name": name, **{field: account.get(field, "") for field in ("user", "database")}}
     with open(order["knock"], "w", encoding="utf-8") as file:
         json.dump(note, file)
     os.kill(int(os.environ["MERGEWRIGHT_COMMAND"]), signal.SIGKILL)

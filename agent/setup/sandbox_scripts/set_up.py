@@ -33,7 +33,7 @@ MOST_READ = 5000
 
 def list_entries(top: str) -> Marks:
     """Return a mark of each path below a folder; the mark changes when the path is written to."""
-    marks = {}
+    marks: Marks = {}
     folders = [""]
     while folders:
         folder = folders.pop()

@@ -1,9 +1,14 @@
 """Two environments held against each other, as they lie in the store."""
 
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+from pathlib import Path
+
 from agent.checks import packages
 from agent.models.checks import Status
 from agent.models.record import replace
 from agent.policy import new_dependencies
+from agent.setup.distributions import find_altered
 from repo_config.dependencies import Dependency
 from tests.unit.checks.test_limits import ENVIRONMENT
 
@@ -62,3 +67,18 @@ def test_a_file_that_no_package_accounts_for_is_for_the_reviewer(tmp_path):
     result = looked(tmp_path, [])
     assert result.added_packages.altered == ("pytest.py", "sitecustomize.py")
     assert rules(result) == {"environment-altered"}
+
+
+def test_of_a_file_that_two_packages_have_either_content_may_be_installed(tmp_path):
+    contents = {"tox-uv": b"of = 'tox-uv'\n", "tox-uv-bare": b"of = 'tox-uv-bare'\n"}
+    for side, last in (("base", "tox-uv"), ("head", "tox-uv-bare")):
+        path = environment(tmp_path / side, **dict.fromkeys(contents, "")).path
+        place = Path(path, "lib/python3.11/site-packages")
+        for package, content in contents.items():
+            digest = urlsafe_b64encode(sha256(content).digest()).decode().rstrip("=")
+            record = place / f"{package}-1.0.dist-info/RECORD"
+            record.write_text(f"shared.py,sha256={digest},{len(content)}\n")
+        (place / "shared.py").write_bytes(contents[last])
+    assert find_altered(str(tmp_path / "base"), path) == ()
+    (place / "shared.py").write_text("of = 'neither'\n")
+    assert find_altered(str(tmp_path / "base"), path) == ("shared.py",)

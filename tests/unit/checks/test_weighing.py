@@ -3,6 +3,7 @@
 import pytest
 
 from agent.checks import compare
+from agent.models.change import Severity
 from agent.models.checks import AnyComparison, CheckItem, CheckReport, LintRun, Status
 from agent.models.environment import Contract
 from agent.models.record import replace
@@ -12,9 +13,11 @@ from tests.unit.checks.samples import compare_sides, report
 from tests.unit.trees import make_project
 
 
-def weigh(base: CheckReport, head: CheckReport, tool: str = "") -> tuple[AnyComparison, ...]:
+def weigh(
+    base: CheckReport, head: CheckReport, tool: str = "", *, is_assumed: bool = False
+) -> tuple[AnyComparison, ...]:
     """Weigh what checks say; the one called black is a tool."""
-    line = CheckCommand(name="black", line="", tool=tool)
+    line = CheckCommand(name="black", line="", tool=tool, is_assumed=is_assumed)
     project = replace(make_project(), lint=(line,))
     contract = Contract(config=RepoConfig(), project=project, source=None)
     return compare.apply_rules(compare_sides(base, head), base, head, contract)
@@ -49,3 +52,18 @@ def test_a_formatter_is_heeded_in_files_that_base_passes(
     assert found.kind == "findings"
     assert [item.place for item in found.new_failures] == failing
     assert found.verdict is (Status.FAILED if failing else Status.PASSED)
+
+
+@pytest.mark.parametrize(
+    ("before", "is_assumed", "verdict"),
+    [((OLD,), True, Status.PASSED), ((OLD,), False, Status.FAILED), ((), True, Status.FAILED)],
+)
+def test_a_tool_that_nothing_runs_and_that_base_fails_stops_no_change(
+    before: tuple[tuple[str, str], ...], is_assumed: bool, verdict: Status
+) -> None:
+    base, head = black("base", *before), black("head", *before, NEW, OLD_LATER)
+    [check] = weigh(base, head, "flake8", is_assumed=is_assumed)
+    assert check.verdict is verdict
+    named = [(finding.rule, finding.severity, finding.path) for finding in check.findings]
+    is_named = verdict is Status.PASSED
+    assert named == [(compare.UNENFORCED, Severity.REVIEW, "new.py")] * is_named

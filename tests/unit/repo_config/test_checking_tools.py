@@ -51,6 +51,7 @@ def test_versions_that_tools_require_and_calls_of_ci_count_where_no_hook_says_mo
     assert [command.line for command in found.commands] == [
         "ruff check . --no-fix", "black --check .", "mypy --strict src",
     ]  # fmt: skip
+    assert [command.tool for command in found.commands if command.is_assumed] == ["black"]
     found = detect.detect_project(
         DictTree({**files, ".pre-commit-config.yaml": HOOKS}), RepoConfig()
     )

@@ -28,7 +28,7 @@ APPS = "INSTALLED_APPS = ['app']\n"
 
 def tool(name: str, *words: str) -> CheckCommand:
     line = " ".join((name, *words))
-    return CheckCommand(name=name, line=line, tool=name, words=words)
+    return CheckCommand(name=name, line=line, tool=name, words=words, is_assumed=True)
 
 
 def detected(files, text: str = "") -> detect.Project:
@@ -73,7 +73,8 @@ def test_pytest_runs_the_tests_of_a_package_that_is_no_project_of_django(tree):
     files = {"Pipfile": pipfile, "tests/test_x.py": TESTS, "x/wsgi.py": ""}
     assert detected(tree(files), "framework: django").test_runner == "pytest"
     script = "from django.conf import settings\nsettings.configure(INSTALLED_APPS=[])\n"
-    assert detected(tree(files | {"runtests.py": script})).test_runner == "django"
+    files = {"Pipfile": pipfile, "x/tests_of_x.py": TESTS, "runtests.py": script}
+    assert detected(tree(files)).test_runner == "django"
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,7 @@ def test_pytest_runs_the_tests_of_a_package_that_is_no_project_of_django(tree):
     [
         ({"tests/settings.py": APPS, "tests/x_settings.py": "", "x/manage.py": ""}, "tests.settings"),
         ({"tox.ini": "[pytest]\naddopts = -x --ds a.b\nDJANGO_SETTINGS_MODULE = c\n"}, "a.b"),
+        ({"tox.ini": "[testenv]\nsetenv =\n  A = 1\n  DJANGO_SETTINGS_MODULE = tests.settings\n", "tests/settings.py": APPS, "tests/test_settings.py": APPS, "tests/app/manage.py": MANAGE.format("x.settings"), "tests/app/x/settings.py": ""}, "tests.settings"),
         ({"manage.py": "import django\nif test:\n  os.environ['DJANGO_SETTINGS_MODULE'] = 's.dev'\nelse:\n  os.environ.setdefault('DJANGO_SETTINGS_MODULE', 's.test')\n", "s/test.py": ""}, "s.test"),
     ],
 )  # fmt: skip
@@ -88,6 +90,13 @@ def test_settings_are_found_where_projects_name_them(tree, files, module):
     project = detected(tree(files), "framework: django")
     assert project.django is not None
     assert project.django.settings_module == module
+
+
+def test_modules_that_pytest_does_not_look_for_are_named_to_it(tree):
+    files = {"app/x.py": "", "tests.py": TESTS, "docs/tests.py": TESTS}
+    assert detected(tree(files)).test_args == ("tests.py",)
+    for more in ({"x_test.py": TESTS}, {"pytest.ini": "[pytest]\npython_files = tests.py\n"}):
+        assert detected(tree(files | more)).test_args == ()
 
 
 PLAIN = {
