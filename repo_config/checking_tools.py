@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
-from repo_config import alembic_checks, ci_jobs, command_lines, versions
+from repo_config import alembic_checks, ci_jobs, command_lines, tasks, versions
 from repo_config.command_lines import CheckCommand
 from repo_config.documents import table, texts
 from repo_config.known_tools import HOOKS, HOOKS_FILE, TOOLS, KnownTool
@@ -138,14 +138,18 @@ def _find_usual(
     """Yield a command for each call of a tool; a plain one if the tool only has settings."""
     # Paths in CI are relative to the repository.
     jobs = ci_jobs.list_jobs(files) if files.is_repository else []
-    of_ci: dict[str, dict[tuple[str, ...], None]] = {}
-    for check, words in (command_lines.find_tool(call) for job in jobs for call in job.calls):
-        of_ci.setdefault(check, {})[words] = None
+    calls = [call for job in jobs for call in job.calls]
+    lines = [(shlex.join(call), True) for call in calls]
+    lines += (line for call in calls for line in tasks.expand_call(call, files))
+    of_ci: dict[str, dict[tuple[str, ...], bool]] = {}
+    for line, is_whole in lines:
+        check, words = command_lines.find_tool(ci_jobs.read_call(line))
+        of_ci.setdefault(check, {}).setdefault(words, is_whole)
     listed: set[str] = set()
     for check, tool in TOOLS.items():
         used = [hook for hook in hooks if hook.tool is tool]
         if is_like_ci and not used:
-            used = [_Call(tool, words, names_targets=True) for words in of_ci.get(check, ())]
+            used = [_Call(tool, *call) for call in of_ci.get(check, {}).items()]
         if not used and any(_has_settings(files, place) for place in tool.settings):
             used = [_Call(tool, is_assumed=files.is_repository and check not in of_ci)]
         if used and not (check == "pyright" and "basedpyright" in listed):

@@ -7,7 +7,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import dropwhile, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -30,6 +30,10 @@ _LONGEST_NAME = 60
 TAKEN = frozenset({
     "tests", "django check", "makemigrations", "packages", "contract lint",
 })  # fmt: skip
+#: Options of `uv run` that have their value as a word of its own.
+_VALUED = {
+    "uv": frozenset({"--group", "--only-group", "--extra", "--with", "--python", "-p", "--package"})
+}
 
 
 class CheckCommand(BaseModel):
@@ -91,8 +95,10 @@ def split_call(line: str) -> tuple[str, ...]:
 
 def find_inner_call(words: tuple[str, ...]) -> tuple[str, ...]:
     """Return the call within others, such as `poetry run`, `coverage run -m` or `python -m`."""
-    while words[1:2] == ("run",):
-        words = tuple(dropwhile(lambda word: word.startswith("-") and word != "-m", words[2:]))
+    while words[1:2] == ("run",) and words[0] != "tox":
+        valued, words = _VALUED.get(words[0], frozenset()), words[2:]
+        while words and words[0].startswith("-") and words[0] != "-m":
+            words = words[2 if words[0] in valued else 1 :]
     if words and _PYTHON.fullmatch(words[0]):
         words = words[1:]
     return words[1:] if words[:1] == ("-m",) else words

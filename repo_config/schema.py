@@ -123,7 +123,8 @@ class ChecksSection(Section):
     at least a minute, is interrupted and fails. auto: half of the operator's maximum for a run."""
     types: values.Command | tuple[values.Command, ...] = "auto"
     """One or several commands, as in `mypy --strict src`, or off. auto: each type checker that a
-    pre-commit hook or a job of CI calls, with their options; else the plain command of each that
+    pre-commit hook or a job of CI calls, with their options (a job also by a task of make, just or
+    tox, or by a shell script); else the plain command of each that
     has settings: where that one has findings on the base commit, new ones need review, and no
     more."""
     lint: values.Command | tuple[values.Command, ...] = "auto"

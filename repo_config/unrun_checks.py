@@ -1,7 +1,7 @@
 """List the checks of a repository that none of our checks runs.
 
-Pre-commit hooks and jobs of GitHub workflows are read by their structure. Shell code and programs
-such as tox and make are not interpreted: each line is shown as written.
+Pre-commit hooks and jobs of GitHub workflows are read by their structure, and so are the tasks that
+they call. Shell code is not interpreted: each line is shown as written.
 """
 
 import re
@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from repo_config import ci_jobs, command_lines
+from repo_config import ci_jobs, command_lines, tasks
 from repo_config.ci_jobs import CiJob
 from repo_config.command_lines import CheckCommand
 from repo_config.known_tools import HOOKS
@@ -67,7 +67,9 @@ def list_unrun(
     jobs = ci_jobs.list_jobs(repository)
     kinds = {
         "pre-commit hooks": _find_hooks(ours, project),
-        "jobs of CI": (f"{job.name}: {left}" for job in jobs if (left := _find_left(ours, job))),
+        "jobs of CI": (
+            f"{job.name}: {left}" for job in jobs if (left := _find_left(ours, job, repository))
+        ),
     }
     return _tidy(kinds)
 
@@ -133,12 +135,18 @@ def _find_hooks(ours: OwnChecks, files: ProjectFiles) -> Iterator[str]:
             yield name
 
 
-def _find_left(ours: OwnChecks, job: CiJob) -> str:
+def _find_left(ours: OwnChecks, job: CiJob, files: ProjectFiles) -> str:
     """Return the calls of a job that no check of ours covers; without calls, its actions."""
     calls = [call for script in job.scripts for call in _list_checks(script)]
     # GitHub's own actions only prepare the machine.
     actions = [name for name in job.actions if not name.startswith("actions/")]
-    return "\n".join(name for name in calls or actions if not ours.cover(name))
+    return "\n".join(name for name in calls or actions if not _is_covered(ours, name, files))
+
+
+def _is_covered(ours: OwnChecks, line: str, files: ProjectFiles) -> bool:
+    lines = [text for text, _ in tasks.expand_call(ci_jobs.read_call(line), files)]
+    checks = [text for text in lines if not _is_set_up(text)]
+    return ours.cover(line) or (bool(checks) and all(map(ours.cover, checks)))
 
 
 def _list_checks(script: str) -> list[str]:

@@ -1,0 +1,50 @@
+"""What CI calls by tasks and scripts counts as if it called that itself."""
+
+from repo_config import detect, load
+from tests.unit.trees import DictTree
+
+CI = "on: pull_request\njobs: {a: {name: Checks, steps: [%s]}}\n"
+
+
+def find(call: str, **files: str) -> tuple[list[str], tuple[str, ...]]:
+    """Return the lines of the linters and type checkers, and the jobs that are not run."""
+    tree = DictTree({
+        ".github/workflows/ci.yml": CI % f"{{run: '{call}'}}",
+        **{name.replace("__", "/").replace("_DOT_", "."): text for name, text in files.items()},
+    })  # fmt: skip
+    project = detect.detect_project(tree, load.from_text("", ".github/mergewright.yml"))
+    assert not any(command.is_assumed for command in project.commands)
+    return [command.line for command in project.commands], project.unrun.get("jobs of CI", ())
+
+
+def test_tasks_of_make_are_read_with_those_that_they_need_and_variables_are_left_out() -> None:
+    makefile = (
+        "SOURCES := shop tests\n\nlint: types deps\n\t@uv run ruff check $(SOURCES)\n"
+        "\truff format \\\n\t  --check $(SOURCES)\n\ndeps:\n\tpip install -e .\n\n"
+        "types: lint\n\tmypy --strict src\n\nother:\n\tblack .\n"
+    )
+    lines = ["ruff check --no-fix .", "ruff format --check .", "mypy --strict src"]
+    assert find("make lint", Makefile=makefile) == (lines, ())
+    assert find("make other build", Makefile=makefile) == (["black . --check"], ())
+
+
+def test_environments_of_tox_are_read_from_either_file() -> None:
+    ini = "[testenv:lint]\ncommands =\n  flake8 {posargs:src}\n  docs-check\n[testenv:x]\n"
+    assert find("python -m tox -e lint,x", tox_DOT_ini=ini) == (
+        ["flake8 src"],
+        ("Checks: python -m tox -e lint,x",),
+    )
+    native = "[tool.tox.env.types]\ncommands = [['mypy', 'src']]\n"
+    call = "uv run --group dev --locked tox run -e types"
+    assert find(call, pyproject_DOT_toml=native) == (["mypy src"], ())
+
+
+def test_scripts_of_the_repository_are_read_and_what_calls_itself_ends() -> None:
+    script = "#!/bin/sh -e\nset -x\n./scripts/check\njust --quiet fmt\n"
+    justfile = (
+        "default:\n    just --list\n\nfmt *args: types\n    isort --check .\ntypes:\n    mypy .\n"
+    )
+    lines, left = find("./scripts/check", scripts__check=script, justfile=justfile)
+    assert lines == ["isort --check . --check-only", "mypy ."]
+    assert left == ("Checks: ./scripts/check",)
+    assert find("./scripts/check", scripts__check="#!/usr/bin/env python\nflake8\n")[0] == []
