@@ -17,7 +17,7 @@ from agent.models.environment import Interpreter
 from agent.models.record import replace
 from agent.models.sandbox import Root, SandboxResult
 from agent.settings import Settings
-from agent.setup import interpreters
+from agent.setup import interpreters, toolsets
 from agent.setup.interpreters import PythonHints
 from tests.fakes import FakeSandbox
 from tests.unit.trees import DictTree
@@ -237,3 +237,12 @@ def test_what_only_its_owner_can_read_is_copied_so_that_everybody_can(alone, mon
             assert stat.S_IMODE(one.stat().st_mode) & 0o7 == wanted, one
     assert os.readlink(place / "bin" / "python3") == "python3.12"
     assert not list(place.rglob("extra.py")), "what was installed into it stays behind"
+
+
+@pytest.mark.parametrize(
+    ("version", "seeds"), [("3.11.2", ("pip", "setuptools<66")), ("3.12.1", ("pip",))]
+)
+def test_a_new_environment_has_the_packages_that_venv_gives_it(
+    version: str, seeds: tuple[str, ...]
+) -> None:
+    assert toolsets.list_seeds(Interpreter(version=version, path="/p")) == seeds
