@@ -15,7 +15,7 @@ from repo_config.known_tools import OWN_FILES
 
 _CONFIGURES = "it configures the checks"
 _RUNS_FIRST = "Python runs it before anything else"
-#: Reasons by file name, in lower case.
+#: Why a file decides about the checks, by the file's name in lower case.
 _BY_NAME = {
     "conftest.py": "pytest loads it for every test below it",
     "manage.py": "it starts the checks",
@@ -36,9 +36,9 @@ Tables = dict[str, object]
 _PACKAGING_SECTION = re.compile(
     r"metadata|options(?!\.entry_points)(?:\..*)?|bdist_.*|sdist|build.*|egg_info"
 )
-#: Tools that write locks, by their tables.
+#: Tools that write lock files, as their tables below `tool` are named.
 _LOCKERS = frozenset({*lock_files.PYTHON, "pip-tools"})
-#: Keys that tools or builds read in the tables that declare the project and its packages.
+#: For each table that declares the project or its packages, the keys that tools or builds read.
 _READ_BY_TOOLS: Mapping[str, tuple[str, ...]] = {
     "project": ("entry-points",),
     "dependency-groups": (),

@@ -1,7 +1,7 @@
 """List the packages that a change adds, with their versions and metadata.
 
 No tool runs: two environments are compared, and the metadata of packages that differ is read. What
-follows from it is decided by rules (`agent.policy.new_dependencies`).
+the differences mean for the change is decided by rules (`agent.policy.new_dependencies`).
 """
 
 from collections.abc import Collection

@@ -9,7 +9,7 @@ from typing import Any
 from agent.checks import report
 from agent.models.checks import CheckItem
 
-# Numbers in messages that change with the code around a finding, or with its size.
+# Line numbers in messages, which change with the code around, and sizes of code that is too large.
 _FIGURES = re.compile(r"(?<=\bline )\d+|(?<=\()\d+(?= > \d+)|(?<=too complex \()\d+")
 
 
@@ -31,7 +31,7 @@ class Reader:
     options: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     looked: frozenset[int] = frozenset({0, 1})
-    """Exit codes with which the tool has read all files that it can read."""
+    """Exit codes after which the tool has read every file, apart from those that it cannot read."""
     is_text: bool = True
     """Whether its report is text, so that its error output is read too."""
 
@@ -132,7 +132,7 @@ read_mypy = _read_lines(
 )
 _PYRIGHT = Reader(_read_json(_make_pyright_remarks), ("--outputjson",), is_text=False)
 
-#: By the tool of a CheckCommand.
+#: The reader of each tool, by the `tool` of a CheckCommand.
 READERS: Mapping[str, Reader] = {
     "ruff check": Reader(
         read_ruff,
@@ -176,5 +176,5 @@ READERS: Mapping[str, Reader] = {
     "pyright": _PYRIGHT,
     "basedpyright": _PYRIGHT,
 }  # fmt: skip
-#: A file that fails one of these on base may fail it with the change.
+#: If a file fails one of these on base, it is allowed to fail it with the change, too.
 FORMATTERS = frozenset({"ruff format", "black", "isort"})

@@ -1,8 +1,8 @@
 """The `mergewright` command: collects the command groups and turns errors into exit codes.
 
 Exit codes: 0 done, 1 not done (with a reason), 2 usage, settings, no sandbox on this machine or
-data that this version cannot use, 130 interrupted. After 2 a repetition fails in the same way until
-something is changed.
+data that this version cannot use, 130 interrupted. After 2, the command fails in the same way again
+until something is changed.
 """
 
 import json

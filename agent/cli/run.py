@@ -88,9 +88,9 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     """Run a ticket. The result is a branch that passed the checks, or the reason why there is none.
 
     With --ticket, the repository is a local folder or a URL to clone. Your work tree, index and
-    current branch are never touched; uncommitted changes are ignored. With --issue, it is on
-    GitHub, and the result is a pull request. Exit code 0: done; 1: not done; 2: wrong usage or
-    invalid configuration; 130: interrupted by Ctrl-C or SIGTERM.
+    current branch are never touched; uncommitted changes are ignored. With --issue, the repository
+    is on GitHub, and the result is a pull request. Exit code 0: done; 1: not done; 2: wrong usage
+    or invalid configuration; 130: interrupted by Ctrl-C or SIGTERM.
     """
     # Only a run needs the stages and all that they stand on; other commands start without.
     from agent import wiring
@@ -137,7 +137,7 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
 
 
 def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> Run:
-    """Find the run to continue; raise BadParameter unless it is exactly one."""
+    """Find the run to continue, by id or the newest; raise BadParameter if none or several fit."""
     from agent.runs import commands
 
     with runs.open_store(settings.load_settings()) as store:
@@ -233,12 +233,12 @@ def carry(
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry a run to its end with live progress; return how it ended, and seconds by step.
 
-    Without `access` to GitHub its ticket is on this machine; `resumes`: its records are used again.
+    `access` None: the run's ticket is on this machine. `resumes`: the run's records are used again.
     """
     from agent import wiring
     from agent.runs import commands
 
-    # An error that would stop every run is reported before this one is stored.
+    # An error that would stop every run is raised here, before this run is stored.
     compose = wiring.on_github(loaded, access) if access else wiring.on_this_machine(loaded)
     begun = commands.resume_run(run.run_id, loaded) if resumes else commands.begin_run(run, loaded)
     with begun as (store, stored):
@@ -268,15 +268,15 @@ def _run_issue(
     base: str | None,
     dry_run: bool,
 ) -> tuple[Outcome, dict[str, float]]:
-    """Carry an issue on GitHub to its end; the caller approves its current text.
+    """Carry an issue on GitHub to its end; whoever runs the command approves its current text.
 
-    Raises SettingsInvalid, AccessLost, or RequestRefused if there is no such issue.
+    Raises SettingsInvalid or AccessLost; RequestRefused if no issue has this number.
     """
     from agent import wiring
 
     name, access = read_repository_name(repo, loaded.github_url), wiring.make_access(loaded)
     intake_api = wiring.make_intake_api(loaded, access)
-    # A server at a wrong address would answer that nothing exists.
+    # Fails at a wrong address, where the next request would only say that the issue does not exist.
     intake_api.own_logins()
     live = intake_api.find_issue(name, number)
     if live is None:
@@ -297,7 +297,7 @@ def _run_issue(
 
 
 def read_repository_name(repo: str, github_url: str) -> str:
-    """Read `OWNER/NAME` from itself, or from an address on the server of the API's address."""
+    """Return `OWNER/NAME`; `repo` is that, or an address on the server of the API `github_url`."""
     address = re.fullmatch(
         r"(?:https?://(?P<web>[^/\s@]+)/|git@(?P<ssh>[^:/\s]+):)?"
         r"(?P<name>[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+?)(?:\.git)?/?",

@@ -32,14 +32,14 @@ from agent.telemetry import run_log
 
 _log = structlog.get_logger()
 
-#: Between the starts of a child that ends again and again.
+#: Seconds before a child is started again, by how often in a row it has ended early.
 _PAUSES = (0.2, 1.0, 5.0, 15.0, 60.0)
 #: A child that lived this long is taken to have started well.
 _WELL_SECONDS = 30.0
-#: Longer than the worker waits for one answer of GitHub's.
+#: A child without a heartbeat for so long is killed; the worker waits less for one GitHub answer.
 _STILL_SECONDS = 300.0
-#: Longer than it takes the worker to bring the steps under way to their end, and the listener its
-#: requests; `deploy/` allows more than this.
+#: A child that takes longer to stop is killed. The worker's current steps and the listener's
+#: requests end before that; service managers in `deploy/` wait longer than this.
 _STOP_SECONDS = 75.0
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SET_PARENT_DEATH_SIGNAL = 1
@@ -190,7 +190,7 @@ def _keep_for_worker(environ: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass
 class _Child:
-    """One of the processes, through all its starts."""
+    """One of the processes; it stays the same object when the process is restarted."""
 
     name: str
     args: tuple[str, ...]
@@ -202,9 +202,9 @@ class _Child:
     """When it was started, or is to be started again."""
     failures: int = 0
     sign: float = 0.0
-    """Time of the last heartbeat, by the clock of the file."""
+    """Time of the last heartbeat: the modification time of its file."""
     alive_at: float = 0.0
-    """When that was first seen, or the process started."""
+    """When we first saw that heartbeat, or started the process; by the monotonic clock."""
     was_well: bool = False
     """An earlier start succeeded, so its settings were right."""
 
@@ -234,13 +234,13 @@ class _Child:
         if self.heartbeat is None:
             return False
         with suppress(OSError):
-            # The clock may have been put forward since: only a change counts, not its time.
+            # Only a change of the file's time counts, not its age: the clock may be put forward.
             if (sign := self.heartbeat.stat().st_mtime) != self.sign:
                 self.sign, self.alive_at = sign, now
         return now - self.alive_at > _STILL_SECONDS
 
     def end(self, deadline: float) -> None:
-        """Wait for its end, and make sure of it at the deadline."""
+        """Wait until the process has ended; at the deadline (by the monotonic clock), kill it."""
         if self.process is None:
             return
         try:
@@ -255,13 +255,13 @@ class _Child:
         self.started = self.alive_at = now
         try:
             self.process = subprocess.Popen(
-                # Modules that lie where we were started are none of ours.
+                # With -P, modules in the folder where we were started cannot replace ours.
                 [sys.executable, "-P", *self.args],
                 env=self.environ,
                 stdin=subprocess.DEVNULL,
-                # In a session of its own, Ctrl-C in a terminal reaches us alone.
+                # The child gets a session of its own, so that Ctrl-C in a terminal reaches only us.
                 start_new_session=True,
-                # No thread of ours could have a lock.
+                # Safe, since no other thread of this process could hold a lock at the fork.
                 preexec_fn=_bind_to(os.getpid()),  # noqa: PLW1509
             )
         except OSError as problem:

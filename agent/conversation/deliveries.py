@@ -1,7 +1,7 @@
 """Parse GitHub's deliveries into events.
 
-Owns the table of the handled events, by webhook or from the log of deliveries. The intake decides
-whether a label starts a run, whether its author may do that, and what the current state is.
+Owns the table of the handled events, sent by webhook or read from GitHub's log. The intake decides
+whether a label starts a run, by its name and who set it, and asks GitHub for the current state.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from agent.models.ticket import Delivery, IssueRef, Snapshot
 
 #: Maximum length of a comment on GitHub.
 MOST_CHARACTERS = 65_536
-#: Conclusions of failed checks; the last one waits for an approval.
+#: Conclusions of checks that failed or, with `action_required`, wait for an approval.
 _RED = frozenset({"failure", "error", "timed_out", "startup_failure", "action_required"})
 #: Actions on issues that may withdraw a request.
 _TAKES_BACK = ("unlabeled", "closed", "deleted", "transferred", "locked")
@@ -29,7 +29,7 @@ class Ignored(NamedTuple):
     """A delivery that needs no action."""
 
     reason: str
-    """A sentence without foreign text, apart from validated names."""
+    """A sentence; the only text from outside in it is names that were validated."""
 
 
 Reading = Callable[[dict[str, Any]], Event | Ignored]
@@ -44,7 +44,7 @@ def make_delivery(delivery_id: str, event: str, parsed: Event | Ignored) -> Deli
 
 
 def parse_payload(event: str, action: str | None, payload: dict[str, Any]) -> Event | Ignored:
-    """Parse a payload of GitHub, or one with the same fields."""
+    """Parse a payload of a webhook, of GitHub's log, or of the event file in GitHub Actions."""
     if event not in READS:
         return Ignored(reason=f"the event {event} is not handled")
     actions = READS[event]
@@ -188,11 +188,11 @@ def _make_event(
 
 READS: Mapping[str, Mapping[str | None, Reading]] = {
     "issues": {"labeled": _parse_request, **dict.fromkeys(_TAKES_BACK, _parse_withdrawal)},
-    # Edits are ignored, since others than its author may edit a comment; so are deletions.
+    # Edits are ignored, since people other than the author can make them. Deletions are, too.
     "issue_comment": {"created": partial(_parse_text, "issue")},
     "pull_request_review": {"submitted": partial(_parse_text, "review")},
     "pull_request_review_comment": {"created": partial(_parse_text, "inline")},
-    # A merged one is closed, too. The next follow-up reads all other changes.
+    # A merge is a `closed`, too. Other changes need no event: the next follow-up run reads them.
     "pull_request": dict.fromkeys(("closed", "reopened"), _parse_pull),
     # A suite completes with the last of its check runs.
     "check_suite": {"completed": _parse_suite},

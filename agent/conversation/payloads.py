@@ -134,7 +134,7 @@ class LabelledIssue(IssuePayload):
 
 
 class TextPayload(PayloadPart):
-    """A comment on an issue, a pull request or a line, or a review."""
+    """A review, or a comment on an issue, on a pull request or on a line of one."""
 
     repository: CloneableRepository
     sender: Account

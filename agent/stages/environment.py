@@ -1,10 +1,10 @@
 """Environment: build the repository's Python and dependencies, without trusting them.
 
-Set-ups are tried in this order: that of an earlier run; the configured one or a template's, first
-with the variables and options of CI's job for the tests; then with CI's Debian packages; then those
-that a model proposes. The first with which base's tests run well ends the search; but CI's options,
-which may leave tests out, are compared with none. Else the set-up with which most tests pass is
-used. Each is built and measured by steps of its own.
+Set-ups are tried in this order: that of an earlier run; the configured one or a template's, with
+the variables and options of CI's job for the tests; the same without these; the best so far with
+CI's Debian packages; those that a model proposes. The first with which base's tests run well ends
+the search; but CI's options may leave tests out, so the set-up without these is tried too. Else
+the set-up with which most tests pass is used. Each is built and measured by steps of its own.
 """
 
 import json
@@ -43,7 +43,7 @@ from repo_config.project_files import ProjectFiles
 from repo_config.tree import FolderFilter
 
 Scout = Callable[[Callable[[], Prepared], Obstacle], Search]
-"""Begins a search by a model, in the base that the first argument prepares."""
+"""Begins a model's search, in a sandbox with the base that the first argument prepares."""
 
 _CI, _FROM_CI = "CI", "CI or their connections ask for"
 _NOT_AGAIN = "So an earlier search ended; the next one begins when the configured set-up changes."
@@ -59,7 +59,7 @@ def prepare_environment(
     """Build the environment, and run the checks on base.
 
     Args:
-        scout: Has a model search where tests do not run; None: there is no model.
+        scout: Begins a model's search if the tests do not run well; None: there is no model.
 
     Raises:
         EnvironmentFailed: The environment cannot be built; the message names the cause.
@@ -130,16 +130,16 @@ class _Trials:
                 return
         why = "as configured" if config.setup else "by a template"
         first = Candidate("", why, looks_early=looks_early, listens=not config.services)
-        # If an earlier run has compared CI's values with none, none was better.
+        # Whether an earlier run has measured with and without CI's values, and without was better.
         is_compared = self.stored.share is not None and not self.stored.values
         jobs = [] if is_compared else ci_jobs.list_testing_jobs(ProjectFiles(self._tree))
-        # Of several jobs the first is used; the others are named.
+        # Of several jobs only the first is used; what others have besides is listed as not run.
         of_ci = self._find_values_of_ci(jobs[:1])
         if of_ci:
             why = "as CI's job for the tests has it"
             lines = json.dumps(of_ci)
             yield replace(first, name=_CI, why=why, lines=lines, origin=_FROM_CI)
-            # Options may leave tests out, so that more pass without them.
+            # CI's options may leave tests out; without these options, more tests may pass.
             has_options = "checks" in of_ci or "PYTEST_ADDOPTS" in of_ci["env"]
             if not has_options and tried[-1].is_complete and self._is_good(tried[-1]):
                 return
@@ -212,7 +212,7 @@ class _Trials:
             desk.say("no model searches: it has, and as many tests pass as then")
             return
         desk.say(self.obstacle.words)
-        # Not as steps: a run that continues on another machine has to build these there.
+        # Not stored as steps: a run that continues on another machine has to build these there.
         bare = partial(build_bare, self.base, desk)
         have = partial(desk.provide, best.prepared) if best.prepared else bare
         try:
@@ -228,7 +228,7 @@ class _Trials:
         """Build a set-up and run base's tests, again with each server that they connect to.
 
         Raises:
-            IndexUnavailable: An index did not answer for what is configured, or for a template.
+            IndexUnavailable: An index did not answer for the configured set-up, or a template's.
         """
         servers: tuple[ServerKnock, ...] = ()
         alone = ""
@@ -243,7 +243,7 @@ class _Trials:
             except (RequestRefused, EnvironmentFailed, IndexUnavailable) as problem:
                 if isinstance(problem, IndexUnavailable) and not name:
                     raise
-                # Only a try fails if the index that it names does not answer.
+                # Others may name an index of their own: if it does not answer, only this try fails.
                 self.desk.say(problem.message)
                 return TriedSetup(candidate, servers, problem=problem)
             if candidate.listens and obstacles.is_port_taken(report.tests):
@@ -258,7 +258,7 @@ class _Trials:
     def _lay_over(
         self, candidate: Candidate, servers: tuple[ServerKnock, ...], name: str
     ) -> Contract:
-        """Return the contract with the lines of a candidate and the configuration of servers."""
+        """Return the contract, overridden by `candidate.lines` and the configuration of servers."""
         base, folder = self.base, self.desk.base_folder(self.base.run)
         if not candidate.lines and not servers:
             return base.contract
@@ -298,7 +298,7 @@ class _Trials:
         return replace_record(prepared, contract=contract), report
 
     def measure_whole(self, best: TriedSetup) -> TriedSetup:
-        """Measure the best set-up again if its tests were ended early, to their end."""
+        """Measure the best set-up again, to the end of its tests, if they were ended early."""
         tests, looks_early = best.tests, best.candidate.looks_early
         if best.prepared is None or not (looks_early and tests and obstacles.ended_early(tests)):
             return best
@@ -344,7 +344,7 @@ class _Trials:
     # --- texts ------------------------------------------------------------------------------------
 
     def _find_obstacle(self, best: TriedSetup) -> Obstacle:
-        """Find what keeps the tests from running, with what the set-up lacks."""
+        """Find what keeps the tests from running, and add what the set-up lacks."""
         base, environment = self.base, best.prepared.environment if best.prepared else None
         steps = base.contract.project.unrun.get("jobs of CI", ())
         if environment is None or best.tests is None:
@@ -413,7 +413,7 @@ def build_environment(run: Run, base: Checkout, contract: Contract, desk: Desk) 
     Raises:
         EnvironmentFailed: It cannot be built; the message has the failing line and its output.
     """
-    # A run that continues after a kill may have records without files.
+    # A run that continues after a kill may have records but no tree: then `open_tree` makes it.
     tree = worktree.open_tree(base, desk.base_folder(run)).folder
     request = EnvironmentRequest.from_tree(contract, base, tree)
     clients = desk.sandbox, desk.index, desk.settings, desk.say
