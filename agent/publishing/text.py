@@ -33,14 +33,12 @@ _TITLE_LIMIT = 256
 #: A comment also has the stages of the run.
 _COMMENT_LIMIT = sanitise.TEXT_LIMIT - 5_000
 
-
 #: Macros of `parts.md.j2`, some with a heading; the last ones are folded.
 _PARTS = (
     *("why", "did", "next", "Risk: risk", "Checks: tested", "Proof: proof", "Cost: cost"),
     *("more_notes", "more_findings", "rewritten", "models", "reproduce", "held_to"),
     *("diff", "log"),
 )
-
 
 #: Maximum rows of a list and characters of a sentence. The first pair is used with which at most
 #: `_VISIBLE` characters are before the folds.
@@ -175,10 +173,8 @@ class _CheckRow(NamedTuple):
 
 def _make_rows(comparisons: tuple[AnyComparison, ...]) -> Iterator[_CheckRow]:
     """Yield a row for each check; checks with equal results share a row."""
-    listed = []
-    for check in comparisons:
-        words = check_summary.summarize_check(check)
-        listed.append(_CheckRow(check.name, words.base, words.head, words.result))
+    pairs = ((check.name, check_summary.summarize_check(check)) for check in comparisons)
+    listed = [_CheckRow(name, words.base, words.head, words.result) for name, words in pairs]
     # Checks that found something come first.
     listed.sort(key=lambda row: row[1:] == ("clean", "clean", "passed"))
     for same, several in groupby(listed, lambda row: row[1:]):
