@@ -18,7 +18,7 @@ from agent.text.check_summary import format_count, summarize_check
 
 _MOST_TURNS = 15
 _LONGEST_REMARK = 1_000
-_LONGEST_QUOTE = 300
+_LONGEST_QUOTE = 600
 _NUMBERED = (
     "Some open findings have a number. In `findings`, answer each of these in one sentence."
     " `settled` is true where ticket and diff show that the change is right as it is: the ticket"
@@ -106,7 +106,7 @@ def find_open_remarks(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]
         file = next((file for file in change.files if file.path == remark.path), None)
         lines = (file.after or b"").count(b"\n") + 1 if file else 0
         line = remark.line if remark.line and 1 <= remark.line <= lines else None
-        message = f'{notes.model} has a blocking remark that no edit has addressed: "{words}"'
+        message = f'{notes.model} has a blocking remark that no edit has addressed.\n"{words}"'
         findings.append(_make_finding(message, file.path if file else "", line))
     return tuple(findings)
 
@@ -114,17 +114,14 @@ def find_open_remarks(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]
 def apply_reviewer_answers(
     findings: tuple[Finding, ...], notes: ReviewNotes | None
 ) -> tuple[Finding, ...]:
-    """Make notes of the findings that an approving review accepts, with the reviewer's words."""
-    reasons = (
-        {answer.finding: answer.why for answer in notes.settled} if notes and notes.approves else {}
-    )
+    """Make notes of the findings that an approving review accepts, each with the reason."""
+    if notes is None or not notes.approves:
+        return findings
+    reviewed = f"Reviewed by {notes.model}:"
+    reasons = {answer.finding: f'{reviewed} "{answer.why}"' for answer in notes.settled}
     return tuple(
-        replace(
-            finding,
-            severity=Severity.INFO,
-            message=f'{finding.message} Reviewed by {notes.model}: "{reasons[finding]}"',
-        )
-        if notes and finding in reasons
+        replace(finding, severity=Severity.INFO, message=f"{finding.message}\n{reasons[finding]}")
+        if finding in reasons
         else finding
         for finding in findings
     )

@@ -185,6 +185,7 @@ class _Group(NamedTuple):
     severity: str
     rule: str
     words: str
+    quote: str
     places: tuple[str, ...]
 
 
@@ -197,9 +198,10 @@ def _group_findings(findings: tuple[Finding, ...]) -> Iterator[_Group]:
         ).append(finding)
     fixes = set()
     for (severity, rule, message, fix), same in groups.items():
-        words = message if (rule, fix) in fixes else f"{message} {fix}".strip()
+        first, _, quote = message.partition("\n")
+        words = first if (rule, fix) in fixes else f"{first} {fix}".strip()
         fixes.add((rule, fix))
-        yield _Group(severity, rule, words, tuple(_fold_places(same)))
+        yield _Group(severity, rule, words, quote, tuple(_fold_places(same)))
 
 
 def _fold_places(findings: list[Finding]) -> Iterator[str]:
@@ -287,7 +289,7 @@ def _get_environment(
         fenced=sanitise.format_fenced,
         cell=sanitise.format_cell,
         short=shorten,
-        long=lambda text: sanitise.shorten(text, 1_000),
+        long=lambda text: sanitise.shorten(text, 3 * sentence),
         rows=_make_rows,
         paragraphs=lambda text: sanitise.format_paragraphs(_cut_lines(text, 5 * sentence)),
         in_cell=lambda text: sanitise.format_sentence(text).replace("\\|", "|").replace("|", "\\|"),
