@@ -26,6 +26,7 @@ _NUMBERED = (
     " more, a refactoring does in every case what the base did and the ticket asks for no more. It"
     " is false where a person has to check. Skip findings without a number."
 )
+_ANSWERED = "Remarks of the last review, which this version answers: repeat those that still apply"
 SECOND_REVIEW = "second-review"
 """Rule of the findings that a review makes."""
 
@@ -48,8 +49,10 @@ class SubmittedReview(forms.Form):
 FORMS: Forms = {"submit_review": SubmittedReview}
 
 
-def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
-    """Review a model's change that passed; if the review fails, the run continues."""
+def review_change(
+    best: Round, run_context: RunContext, earlier: tuple[Remark, ...] = ()
+) -> ReviewNotes:
+    """Review a model's change that passed, and answers earlier remarks; an error ends no run."""
     if not run_context.account.uses:
         return ReviewNotes(ran=False, sentence="Not run: no model edited anything.")
     if not best.is_passed:
@@ -57,7 +60,7 @@ def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
     if "reviewer" not in run_context.roles:
         return ReviewNotes(ran=False, sentence="Not run: no model is configured for reviews.")
     try:
-        return _make_notes(_request_review(best, run_context), best, run_context)
+        return _make_notes(_request_review(best, run_context, earlier), best, run_context)
     except ROUND_ENDS as problem:
         if not run_context.history.keeps_passed_change(problem):
             raise
@@ -73,22 +76,15 @@ def complete_review(
         how = "was not fully checked" if answered.unfinished else "did not pass"
         more = f"A change that addresses this {how}, so the reviewed version was kept."
         return best, replace(notes, sentence=f"{notes.sentence} {more}")
-    second = review_change(answered, run_context)
+    second = review_change(answered, run_context, notes.remarks)
     if notes.approves and (answered.rank < best.rank or not second.approves):
         more = "An edit for its remarks was no better, so the approved version was kept."
         return best, replace(notes, sentence=f"{notes.sentence} {more}")
     count = format_count(len(notes.remarks), "remark")
     sentence = f"{notes.model} made {count}, and another edit was made. {second.sentence}"
-    kept = [
-        remark for remark in notes.remarks if not remark.blocking and remark not in second.remarks
-    ]
-    return answered, replace(
-        second,
-        ran=True,
-        sentence=sentence,
-        remarks=(*second.remarks, *kept),
-        model=second.model or notes.model,
-    )
+    remarks = second.remarks if second.ran else notes.remarks
+    model = second.model or notes.model
+    return answered, replace(second, ran=True, sentence=sentence, remarks=remarks, model=model)
 
 
 def find_open_remarks(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]:
@@ -152,11 +148,17 @@ def _make_finding(message: str, path: str = "", line: int | None = None) -> Find
     )
 
 
-def _request_review(best: Round, run_context: RunContext) -> SubmittedReview:
+def _request_review(
+    best: Round, run_context: RunContext, earlier: tuple[Remark, ...]
+) -> SubmittedReview:
     name = Step.REVIEW.named(best.number)
     checks, findings = summarize_checks(best), _describe_findings(best)
     step = name.named("opening")
     message = run_context.once(step, opening.open_review, best.draft, checks, findings, run_context)
+    if earlier:
+        remarks = "\n".join(f"- {remark.place} {remark.text}" for remark in earlier)
+        fenced = prompting.fence_text(_ANSWERED, remarks, run_context.base.run.run_id)
+        message += f"\n\n{fenced}"
     if _number_readings(best):
         message += f"\n\n{_NUMBERED}"
     conversation = Conversation(

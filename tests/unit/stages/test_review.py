@@ -184,17 +184,15 @@ def candidates(prepared, *failing):
 
 def test_a_change_that_answers_a_review_is_taken_if_it_passes(prepared, home):
     first, second = candidates(prepared, (), ())
-    kept = Remark(text="A shorter name?")
-    notes = ReviewNotes(
-        ran=True, sentence="s", remarks=(Remark(text="Close it.", blocking=True), kept),
-        model="other:two",
-    )  # fmt: skip
+    remarks = Remark(text="Close it.", blocking=True), Remark(text="A shorter name?", path="a.py")
+    notes = ReviewNotes(ran=True, sentence="s", remarks=remarks, model="other:two")
     model = FakeModel(lambda request: submit({"text": "Good."}), roles=ROLES)
     run_context = desks.run_context(prepared, home, model)
     run_context.account.count_reply("editor", make_reply())
     best, told = reviewing.complete_review(first, second, notes, run_context)
     assert best is second
-    assert told.remarks == (Remark(text="Good."), kept)
+    assert told.remarks == (Remark(text="Good."),), "what is not repeated is no longer open"
+    assert "- a.py A shorter name?" in model.requests[0].messages[0].text
 
 
 def test_one_that_is_no_better_than_an_approved_change_is_not(prepared, home):
