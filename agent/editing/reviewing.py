@@ -24,7 +24,8 @@ _NUMBERED = (
     " `settled` is true where ticket and diff show that the change is right as it is: the ticket"
     " asks for the changed test or contradicts its old assertion, nothing needs a removed file any"
     " more, a refactoring does in every case what the base did and the ticket asks for no more. It"
-    " is false where a person has to check. Skip findings without a number."
+    " is false where a person has to check. Skip findings without a number. Your words are quoted"
+    " in the pull request, where findings have no numbers."
 )
 _ANSWERED = "Remarks of the last review, which this version answers: repeat those that still apply"
 SECOND_REVIEW = "second-review"
