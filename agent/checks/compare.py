@@ -29,12 +29,7 @@ from agent.models.checks import (
 )
 from agent.models.environment import Contract
 from agent.models.record import replace
-from agent.policy import (
-    levels,
-    new_dependencies,
-    ruff_contract,
-    test_changes,
-)
+from agent.policy import levels, new_dependencies, ruff_contract, test_changes
 from agent.policy.change_context import find_new
 
 BY_ID = attrgetter("item_id")

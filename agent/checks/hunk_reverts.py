@@ -83,10 +83,10 @@ def _list_of_hunks(
         yield Unit(part, file, emptied, is_note=is_idle)
         if not left:
             return
-    added = _quote(file.after, sorted(left))
-    removed = _quote(file.before, [number for hunk in hunks for number in hunk.before])
-    line = min(left, default=max(1, min(hunk.after.start for hunk in hunks)))
-    text = added or f"{removed} was removed"
+    line, added = _quote(file.after, left)
+    _, removed = _quote(file.before, {number for hunk in hunks for number in hunk.before})
+    line = line or max(1, min(hunk.after.start for hunk in hunks))
+    text = added or (f"{removed} was removed" if removed else "blank lines")
     part = SourcePart(path=file.path, line=line, text=text, is_removal=not added)
     edits = _list_reverts(file, hunks)
     old, new = _apply(file, edits), file.after or b""
@@ -161,11 +161,18 @@ def _split_lines(content: bytes | None) -> list[bytes]:
     return BytesIO(content or b"").readlines()
 
 
-def _quote(content: bytes | None, numbers: Sequence[int]) -> str:
-    """Quote the first of these lines that is not blank."""
-    lines = _split_lines(content)
-    texts = (lines[number - 1].strip() for number in numbers if number <= len(lines))
-    return next(filter(None, texts), b"").decode("utf-8", "replace")[:_LONGEST]
+def _quote(content: bytes | None, numbers: Collection[int]) -> tuple[int, str]:
+    """Return the first of these lines outside docstrings, and its text; (0, ""): all are blank."""
+    texts = dict(enumerate(map(bytes.strip, _split_lines(content)), 1))
+    filled = {number for number in numbers if texts.get(number)}
+    code = set(filled)
+    for node in ast.walk(read_module(content)):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str())):
+                code.difference_update(_list_lines(node))
+    line = min(code or filled, default=0)
+    text = texts[line].decode("utf-8", "replace") if code else "docstring" * bool(line)
+    return line, text[:_LONGEST]
 
 
 # --- mistakes, for the tests of a ticket that asks for tests ----------------------------------

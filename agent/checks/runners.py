@@ -11,11 +11,7 @@ from agent.checks import check, suite
 from agent.checks.check import Selection, Site
 from agent.models.checks import TESTS, TestRun
 from agent.models.record import replace
-from agent.models.sandbox import (
-    SANDBOX_TREE,
-    SandboxRequest,
-    SandboxResult,
-)
+from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
 
 #: Share of the limit after which a test is interrupted, and the least seconds for that.
 _TEST_SHARE, _LONGEST_TEST = 1 / 6, 60.0

@@ -18,14 +18,16 @@ from agent.text.check_summary import format_count, summarize_check
 
 _MOST_TURNS = 15
 _LONGEST_REMARK = 1_000
-_LONGEST_QUOTE = 300
+_LONGEST_QUOTE = 600
 _NUMBERED = (
     "Some open findings have a number. In `findings`, answer each of these in one sentence."
     " `settled` is true where ticket and diff show that the change is right as it is: the ticket"
     " asks for the changed test or contradicts its old assertion, nothing needs a removed file any"
     " more, a refactoring does in every case what the base did and the ticket asks for no more. It"
-    " is false where a person has to check. Skip findings without a number."
+    " is false where a person has to check. Skip findings without a number. Your words are quoted"
+    " in the pull request, where findings have no numbers."
 )
+_ANSWERED = "Remarks of the last review, which this version answers: repeat those that still apply"
 SECOND_REVIEW = "second-review"
 """Rule of the findings that a review makes."""
 
@@ -48,8 +50,10 @@ class SubmittedReview(forms.Form):
 FORMS: Forms = {"submit_review": SubmittedReview}
 
 
-def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
-    """Review a model's change that passed; if the review fails, the run continues."""
+def review_change(
+    best: Round, run_context: RunContext, earlier: tuple[Remark, ...] = ()
+) -> ReviewNotes:
+    """Review a model's change that passed, and answers earlier remarks; an error ends no run."""
     if not run_context.account.uses:
         return ReviewNotes(ran=False, sentence="Not run: no model edited anything.")
     if not best.is_passed:
@@ -57,7 +61,7 @@ def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
     if "reviewer" not in run_context.roles:
         return ReviewNotes(ran=False, sentence="Not run: no model is configured for reviews.")
     try:
-        return _make_notes(_request_review(best, run_context), best, run_context)
+        return _make_notes(_request_review(best, run_context, earlier), best, run_context)
     except ROUND_ENDS as problem:
         if not run_context.history.keeps_passed_change(problem):
             raise
@@ -73,22 +77,15 @@ def complete_review(
         how = "was not fully checked" if answered.unfinished else "did not pass"
         more = f"A change that addresses this {how}, so the reviewed version was kept."
         return best, replace(notes, sentence=f"{notes.sentence} {more}")
-    second = review_change(answered, run_context)
+    second = review_change(answered, run_context, notes.remarks)
     if notes.approves and (answered.rank < best.rank or not second.approves):
         more = "An edit for its remarks was no better, so the approved version was kept."
         return best, replace(notes, sentence=f"{notes.sentence} {more}")
     count = format_count(len(notes.remarks), "remark")
     sentence = f"{notes.model} made {count}, and another edit was made. {second.sentence}"
-    kept = [
-        remark for remark in notes.remarks if not remark.blocking and remark not in second.remarks
-    ]
-    return answered, replace(
-        second,
-        ran=True,
-        sentence=sentence,
-        remarks=(*second.remarks, *kept),
-        model=second.model or notes.model,
-    )
+    remarks = second.remarks if second.ran else notes.remarks
+    model = second.model or notes.model
+    return answered, replace(second, ran=True, sentence=sentence, remarks=remarks, model=model)
 
 
 def find_open_remarks(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]:
@@ -106,7 +103,7 @@ def find_open_remarks(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]
         file = next((file for file in change.files if file.path == remark.path), None)
         lines = (file.after or b"").count(b"\n") + 1 if file else 0
         line = remark.line if remark.line and 1 <= remark.line <= lines else None
-        message = f'{notes.model} has a blocking remark that no edit has addressed: "{words}"'
+        message = f'{notes.model} has a blocking remark that no edit has addressed.\n"{words}"'
         findings.append(_make_finding(message, file.path if file else "", line))
     return tuple(findings)
 
@@ -114,17 +111,14 @@ def find_open_remarks(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]
 def apply_reviewer_answers(
     findings: tuple[Finding, ...], notes: ReviewNotes | None
 ) -> tuple[Finding, ...]:
-    """Make notes of the findings that an approving review accepts, with the reviewer's words."""
-    reasons = (
-        {answer.finding: answer.why for answer in notes.settled} if notes and notes.approves else {}
-    )
+    """Make notes of the findings that an approving review accepts, each with the reason."""
+    if notes is None or not notes.approves:
+        return findings
+    reviewed = f"Reviewed by {notes.model}:"
+    reasons = {answer.finding: f'{reviewed} "{answer.why}"' for answer in notes.settled}
     return tuple(
-        replace(
-            finding,
-            severity=Severity.INFO,
-            message=f'{finding.message} Reviewed by {notes.model}: "{reasons[finding]}"',
-        )
-        if notes and finding in reasons
+        replace(finding, severity=Severity.INFO, message=f"{finding.message}\n{reasons[finding]}")
+        if finding in reasons
         else finding
         for finding in findings
     )
@@ -155,11 +149,17 @@ def _make_finding(message: str, path: str = "", line: int | None = None) -> Find
     )
 
 
-def _request_review(best: Round, run_context: RunContext) -> SubmittedReview:
+def _request_review(
+    best: Round, run_context: RunContext, earlier: tuple[Remark, ...]
+) -> SubmittedReview:
     name = Step.REVIEW.named(best.number)
     checks, findings = summarize_checks(best), _describe_findings(best)
     step = name.named("opening")
     message = run_context.once(step, opening.open_review, best.draft, checks, findings, run_context)
+    if earlier:
+        remarks = "\n".join(f"- {remark.place} {remark.text}" for remark in earlier)
+        fenced = prompting.fence_text(_ANSWERED, remarks, run_context.base.run.run_id)
+        message += f"\n\n{fenced}"
     if _number_readings(best):
         message += f"\n\n{_NUMBERED}"
     conversation = Conversation(

@@ -49,6 +49,7 @@ class Finding(Record):
     line: int | None = None
     """1-based line in the new file; None for the file as a whole."""
     message: str
+    """A sentence; a second line quotes a reviewer."""
     fix: str
     is_reading: bool = False
     """Whether a reviewer can decide on it by reading the change."""

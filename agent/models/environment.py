@@ -34,7 +34,7 @@ class Checkout(Record):
 
 
 LEFT_OUT = "tests left out"
-"""Rule of the finding that names tests which do not run."""
+"""Rule of the finding that names test files of which no test ran."""
 
 
 class Contract(Record):

@@ -15,7 +15,6 @@ class Remark(Record):
 
     @property
     def place(self) -> str:
-        """`path:line`, `path` without a line, or nothing."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
 

@@ -8,6 +8,10 @@ from agent.models.ticket import Category
 from agent.text import sanitise
 
 _CONVENTIONAL = re.compile(r"^[a-z]+(\([^)]*\))?!?: \S")
+#: A type of the specification's at the start of a title, with its scope.
+_TYPED = re.compile(
+    r"^(build|chore|ci|docs|feat|fix|perf|refactor|revert|style|test)(\([^)]*\))?!?: +"
+)
 _DJANGO = re.compile(r"^(Fixed|Refs) #\d+ -- \S")
 #: Type of a category in Conventional Commits.
 _TYPES: dict[Category, str] = {
@@ -34,20 +38,21 @@ def write_subject(
     """Write the first line of a commit, or a title, in the repository's convention.
 
     Recognised, each when at least half of the latest subjects follow it: Conventional Commits,
-    Django's "Fixed #N -- …", lower case, a full stop at the end. The title is imperative and
-    capitalised, without a prefix.
+    Django's "Fixed #N -- …", lower case, a full stop at the end. The title is imperative; a type
+    that it has stays in Conventional Commits alone.
     """
     by_hand = [subject for subject in subjects if not _NOT_BY_HAND.match(subject)]
 
     def is_usual(pattern: re.Pattern[str]) -> bool:
-        return bool(by_hand) and 2 * sum(
-            bool(pattern.search(subject)) for subject in by_hand
-        ) >= len(by_hand)
+        return 2 * len([*filter(pattern.search, by_hand)]) >= max(1, len(by_hand))
 
     # On GitHub a commit message can mention people and close issues.
     words = sanitise.make_inert(title)
+    bare = _TYPED.sub("", words)
+    kind = words.removesuffix(bare) or f"{_TYPES.get(category, 'feat')}: "
+    words = bare if bare == words else bare[:1].upper() + bare[1:]
     if is_usual(_CONVENTIONAL):
-        words = f"{_TYPES.get(category, 'feat')}: {_lower_first(words)}"
+        words = f"{kind}{_lower_first(words)}"
     elif is_usual(_DJANGO) and ticket_id.isdigit():
         words = f"Fixed #{ticket_id} -- {words}"
     elif is_usual(re.compile(r"^[a-z]")):
@@ -95,6 +100,7 @@ def name_branch(prefix: str, ticket_id: str, title: str, *, run_id: str | None =
     middle of a phrase. If several runs may share a repository, a part of `run_id` ends the name, so
     that a run finds its own branch again.
     """
+    title = _TYPED.sub("", title)
     clause = re.split(r"[,;:(]|\s-+\s", title, maxsplit=1)[0]
     slugs = (make_slug(title), make_slug(clause))
     named = next((slug for slug in slugs if len(slug) <= _SLUG_LIMIT), "")

@@ -108,8 +108,7 @@ class Evidence(DecidedChange):
                 sentences.append(f"{count} not run: the time was up.")
             if (skipped := check.head_skipped - check.base_skipped) > 0:
                 sentences.append(f"{format_count(skipped, 'test')} newly skipped.")
-        off = ["Tests are turned off in the configuration."] if self.tests_are_off else []
-        return sentences + off
+        return sentences + ["Tests are turned off in the configuration."] * self.tests_are_off
 
     @property
     def rewritten(self) -> list[RewrittenTest]:

@@ -104,9 +104,8 @@ def render_end(run: Run, outcome: Outcome, progress: Progress, page: str | None)
     at_work = f" ({_duration(worked)} at work)" if took - worked >= _SHORTEST_IDLE else ""
     used = f"It took {_duration(took)}{at_work} and cost {outcome.figures.total_usage.cost}."
     is_obsolete = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
-    if run.follow_up is not None and (
-        outcome.is_done or outcome.review_state.threads or is_obsolete
-    ):
+    is_answer = outcome.is_done or outcome.review_state.threads or is_obsolete
+    if run.follow_up is not None and is_answer:
         head = _describe_answer(run.follow_up, outcome)
     elif run.follow_up is None and outcome.is_done and outcome.pull_request is not None:
         pull = outcome.pull_request
@@ -154,9 +153,8 @@ def render_pull_end(pull: PullEnd) -> str:
 
 def _describe_answer(about: FollowUp, outcome: Outcome) -> str:
     pull = f"#{about.pull}"
-    result = sanitise.format_words(outcome.sentence.removeprefix(f"Pull request {pull}: ")).rstrip(
-        "."
-    )
+    result = outcome.sentence.removeprefix(f"Pull request {pull}: ").rstrip(".")
+    result = sanitise.format_words(result)
     if outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED) and not outcome.review_state.threads:
         return _lines(f"**The result is pull request {pull}.**", f"Its last round ended: {result}.")
     way = f"review {pull}, then merge or close it."
@@ -180,9 +178,8 @@ def _round(about: FollowUp) -> str:
 
 
 def _steps(plan: Plan) -> str:
-    return "\n".join(
-        f"{at}. {sanitise.format_words(step)}" for at, step in enumerate(plan.steps, 1)
-    )
+    steps = enumerate(map(sanitise.format_words, plan.steps), 1)
+    return "\n".join(f"{at}. {step}" for at, step in steps)
 
 
 def _lines(*texts: str) -> str:

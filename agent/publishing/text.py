@@ -33,14 +33,12 @@ _TITLE_LIMIT = 256
 #: A comment also has the stages of the run.
 _COMMENT_LIMIT = sanitise.TEXT_LIMIT - 5_000
 
-
 #: Macros of `parts.md.j2`, some with a heading; the last ones are folded.
 _PARTS = (
     *("why", "did", "next", "Risk: risk", "Checks: tested", "Proof: proof", "Cost: cost"),
     *("more_notes", "more_findings", "rewritten", "models", "reproduce", "held_to"),
     *("diff", "log"),
 )
-
 
 #: Maximum rows of a list and characters of a sentence. The first pair is used with which at most
 #: `_VISIBLE` characters are before the folds.
@@ -175,10 +173,8 @@ class _CheckRow(NamedTuple):
 
 def _make_rows(comparisons: tuple[AnyComparison, ...]) -> Iterator[_CheckRow]:
     """Yield a row for each check; checks with equal results share a row."""
-    listed = []
-    for check in comparisons:
-        words = check_summary.summarize_check(check)
-        listed.append(_CheckRow(check.name, words.base, words.head, words.result))
+    pairs = ((check.name, check_summary.summarize_check(check)) for check in comparisons)
+    listed = [_CheckRow(name, words.base, words.head, words.result) for name, words in pairs]
     # Checks that found something come first.
     listed.sort(key=lambda row: row[1:] == ("clean", "clean", "passed"))
     for same, several in groupby(listed, lambda row: row[1:]):
@@ -189,6 +185,7 @@ class _Group(NamedTuple):
     severity: str
     rule: str
     words: str
+    quote: str
     places: tuple[str, ...]
 
 
@@ -201,9 +198,10 @@ def _group_findings(findings: tuple[Finding, ...]) -> Iterator[_Group]:
         ).append(finding)
     fixes = set()
     for (severity, rule, message, fix), same in groups.items():
-        words = message if (rule, fix) in fixes else f"{message} {fix}".strip()
+        first, _, quote = message.partition("\n")
+        words = first if (rule, fix) in fixes else f"{first} {fix}".strip()
         fixes.add((rule, fix))
-        yield _Group(severity, rule, words, tuple(_fold_places(same)))
+        yield _Group(severity, rule, words, quote, tuple(_fold_places(same)))
 
 
 def _fold_places(findings: list[Finding]) -> Iterator[str]:
@@ -291,7 +289,7 @@ def _get_environment(
         fenced=sanitise.format_fenced,
         cell=sanitise.format_cell,
         short=shorten,
-        long=lambda text: sanitise.shorten(text, 1_000),
+        long=lambda text: sanitise.shorten(text, 3 * sentence),
         rows=_make_rows,
         paragraphs=lambda text: sanitise.format_paragraphs(_cut_lines(text, 5 * sentence)),
         in_cell=lambda text: sanitise.format_sentence(text).replace("\\|", "|").replace("|", "\\|"),

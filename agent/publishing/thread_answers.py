@@ -247,10 +247,10 @@ def rewrite_section(now: PullSnapshot, section: str, run: Run, desk: Desk) -> No
 
 def call_people(ends: Sequence[ThreadOutcome]) -> str:
     """Return a comment with the items left to people that have no thread; "": there is none."""
-    unanswered = [end for end in ends if end.kind == "human" and end.thread_id.startswith(_CHECK)]
     lines = [
-        f"- {sanitise.format_words(outcome.about)}: {sanitise.format_words(outcome.text)}"
-        for outcome in unanswered
+        f"- {sanitise.format_words(end.about)}: {sanitise.format_words(end.text)}"
+        for end in ends
+        if end.kind == "human" and end.thread_id.startswith(_CHECK)
     ]
     return "\n".join(("**A person has to handle this.**", "", *lines)) if lines else ""
 

@@ -106,12 +106,9 @@ def _list_lines(asked: Mapping[str, Any]) -> Iterator[str]:
 
 
 def name_left_out(
-    base: OpenedRepository,
-    prepared: Prepared,
-    tests: TestRun,
-    folder: Path,
+    base: OpenedRepository, prepared: Prepared, tests: TestRun, folder: Path
 ) -> Contract:
-    """Add a finding with the test files that a proposal leaves out.
+    """Add a finding with the test files of which no test ran.
 
     Raises:
         RequestRefused: Its set-up writes tests, or files that configure checks.
@@ -124,11 +121,14 @@ def name_left_out(
             f"set-up may not write tests or files that configure the checks: {named}"
         )
     left, _ = obstacles.find_missing_modules(tests, worktree.open_tree(prepared.checkout, folder))
-    message = f"Test files that do not run: {sanitise.list_some(left, _MOST_LISTED)}."
-    more = [
-        replace(finding, rule=LEFT_OUT, message=message) for finding in contract.scouted[:1] if left
-    ]
-    return replace(contract, scouted=(*contract.scouted, *more))
+    if not (left and contract.scouted):
+        return contract
+    message = (
+        "Test files of which no test ran on the base branch (CI may have a server or variable that"
+        f" is missing here): {sanitise.list_some(left, _MOST_LISTED)}."
+    )
+    finding = replace(contract.scouted[0], rule=LEFT_OUT, path="", message=message, fix="")
+    return replace(contract, scouted=(*contract.scouted, finding))
 
 
 def _find_planted(prepared: Prepared) -> Iterator[str]:

@@ -4,13 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.checks.hunk_reverts import (
-    Unit,
-    list_called_names,
-    list_units,
-    make_mistakes,
-    take_back,
-)
+from agent.checks.hunk_reverts import Unit, list_called_names, list_units, make_mistakes, take_back
 from agent.models.change import Change
 from tests.unit.policy.cases import change, list_hunks
 
@@ -58,8 +52,10 @@ def left(made: Change, *units: Unit) -> str | None:
          ["revert return 3", "revert return -a"]),
         # What only readers and type checkers see.
         (BASE.replace("return 2", "return 2  # two"), ["revert return 2  # two (note)"]),
-        (BASE.replace("def g(a):", 'def g(a):\n    """Give it."""'),
-         ['revert """Give it.""" (note)']),
+        (BASE.replace("def g(a):", 'def g(a):\n    """Give it."""'), ["revert docstring (note)"]),
+        (BASE.replace("def g(a):", 'def g(a):\n    """Give it.\n\n    More."""\n    a += 1'),
+         ["revert a += 1"]),
+        (BASE.replace("\n\n\n", "\n\n"), ["revert blank lines (note) -", "revert blank lines (note) -"]),
         (BASE.replace("def g(a)", "def g(a: int)"), ["revert def g(a: int): (note)"]),
         # What goes.
         (BASE.replace("import os\n", ""), ["revert import os was removed (note) -"]),

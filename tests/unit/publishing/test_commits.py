@@ -5,26 +5,25 @@ import pytest
 from agent.publishing import commits
 
 TITLE = "Add nickname to Customer"
+CONVENTIONAL = ("feat: a thing", "fix(shop)!: another", "Merge branch 'x'")
+DJANGO = ("Fixed #123 -- Added x.", "Refs #7 -- Made y faster.")
 
 
 @pytest.mark.parametrize(
-    ("subjects", "category", "subject"),
+    ("title", "subjects", "subject"),
     [
-        (
-            ("feat: a thing", "fix(shop)!: another", "Merge branch 'x'"),
-            "bug",
-            "fix: add nickname to Customer",
-        ),
-        (
-            ("Fixed #123 -- Added x.", "Refs #7 -- Made y faster."),
-            "feature",
-            "Fixed #42 -- Add nickname to Customer.",
-        ),
-        (("add y", "change z"), "feature", "add nickname to Customer"),
+        (TITLE, CONVENTIONAL, "fix: add nickname to Customer"),
+        (f"fix: {TITLE}", CONVENTIONAL, "fix: add nickname to Customer"),
+        ("perf(shop)!: cache it", CONVENTIONAL, "perf(shop)!: cache it"),
+        (TITLE, DJANGO, "Fixed #42 -- Add nickname to Customer."),
+        ("fix: add it", DJANGO, "Fixed #42 -- Add it."),
+        ("fix: add it", (), "Add it"),
+        (TITLE, ("add y", "change z"), "add nickname to Customer"),
+        ("fix: Add it", ("add y", "change z"), "add it"),
     ],
 )
-def test_the_subject_follows_the_repository(subjects, category, subject):
-    assert commits.write_subject(TITLE, subjects, "42", category) == subject
+def test_the_subject_follows_the_repository(title, subjects, subject):
+    assert commits.write_subject(title, subjects, "42", "bug") == subject
 
 
 def test_a_message_has_a_short_subject_and_ten_wrapped_lines():
@@ -55,6 +54,7 @@ def test_the_body_is_no_echo_of_the_subject(why):
         ("42", "Add nickname to Customer", "mergewright/42-add-nickname-to-customer"),
         ("t", "Ünïcode & “quotes”; rm -rf /", "mergewright/t-unicode-quotes-rm-rf"),
         ("1", f"Log, do not {'print ' * 20}", "mergewright/1-log"),
+        ("1", f"fix(a): Log, do not {'print ' * 20}", "mergewright/1-log"),
         ("1", f"Log and do not {'print ' * 20}", "mergewright/1"),
         ("", "", "mergewright/ticket"),
     ],

@@ -255,12 +255,16 @@ def draft_with_a_changed_test() -> str:
         Severity.REVIEW, "test-rewritten", "tests/test_total.py", None,
         "`test_rounds` passes only as this change has it.", "Compare both versions in the diff.",
     )  # fmt: skip
+    words = (
+        f"{found.message}\nReviewed by openai:two: “The ticket asks for {'it and ' * 45} not up.”"
+    )
+    settled = replace(found, severity=Severity.INFO, path="tests/test_tax.py", message=words)
     return text.render_pull_request(
         evidence_of_issue(
             **MADE_BY_MODEL
             | {
                 "compared": (*CLEAN, replace(TESTS, rewritten=(old,))),
-                "cleared": cleared(found),
+                "cleared": cleared(found, settled),
                 "verdict": replace(READY, review=("tests/test_total.py",)),
             }
         )
@@ -302,7 +306,7 @@ def everything_at_its_longest() -> str:
         for at in range(30)
     )
     found = (
-        finding(Severity.REVIEW, "size", f"shop/{'prices/' * 9}a{at}.py", 9, words)
+        finding(Severity.REVIEW, "size", f"shop/{'prices/' * 9}a{at}.py", 9, f"{words}\n{words}")
         for at in range(30)
     )
     remarks = (Remark(text=words, path="shop/prices.py", line=at) for at in range(30))

@@ -114,4 +114,4 @@ def test_what_decides_about_tests_is_refused(prepared, home, tmp_path):
             looked = proposed_lines.name_left_out(prepared, *given)
     lines, left = looked.scouted
     assert "`setup:" in lines.message
-    assert "app/tests/test_b.py" in left.message
+    assert left.message.endswith("missing here): app/tests/test_b.py.") and not left.fix

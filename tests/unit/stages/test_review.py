@@ -61,7 +61,7 @@ def test_a_review_is_asked_for_with_ticket_plan_and_diff(prepared, home):
 
 
 def test_a_blocking_remark_that_nothing_answers_makes_a_draft_with_its_place(prepared, home):
-    long = "Close it.\n" + "x" * 400
+    long = "Close it.\n" + "x" * 700
     remarks = [
         {"text": long, "path": "shop/new.py", "line": 1, "blocking": True},
         {"text": "Elsewhere.", "path": "../other.py", "line": 99, "blocking": True},
@@ -77,7 +77,7 @@ def test_a_blocking_remark_that_nothing_answers_makes_a_draft_with_its_place(pre
     first, second = verdict.findings
     assert (first.severity, first.path, first.line) == (Severity.REVIEW, "shop/new.py", 1)
     assert "other:two" in first.message
-    assert f'"Close it. {"x" * 290}…"' in first.message
+    assert first.message.endswith(f'\n"Close it. {"x" * 590}…"')
     assert (second.path, second.line) == ("", None)
 
 
@@ -150,7 +150,7 @@ def test_a_reviewer_settles_what_is_a_matter_of_reading_and_nothing_that_guards_
     assert weighed.verdict.review == ("conftest.py",)
     (settled,) = weighed.compared[0].findings
     assert settled.severity is Severity.INFO
-    assert settled.message == 'test-rewritten says. Reviewed by other:two: "The ticket orders it."'
+    assert settled.message == 'test-rewritten says.\nReviewed by other:two: "The ticket orders it."'
     against = replace(notes, approves=False)
     assert "test-rewritten" in decide.with_review(best, against, prepared.contract).verdict.review
 
@@ -184,17 +184,15 @@ def candidates(prepared, *failing):
 
 def test_a_change_that_answers_a_review_is_taken_if_it_passes(prepared, home):
     first, second = candidates(prepared, (), ())
-    kept = Remark(text="A shorter name?")
-    notes = ReviewNotes(
-        ran=True, sentence="s", remarks=(Remark(text="Close it.", blocking=True), kept),
-        model="other:two",
-    )  # fmt: skip
+    remarks = Remark(text="Close it.", blocking=True), Remark(text="A shorter name?", path="a.py")
+    notes = ReviewNotes(ran=True, sentence="s", remarks=remarks, model="other:two")
     model = FakeModel(lambda request: submit({"text": "Good."}), roles=ROLES)
     run_context = desks.run_context(prepared, home, model)
     run_context.account.count_reply("editor", make_reply())
     best, told = reviewing.complete_review(first, second, notes, run_context)
     assert best is second
-    assert told.remarks == (Remark(text="Good."), kept)
+    assert told.remarks == (Remark(text="Good."),), "what is not repeated is no longer open"
+    assert "- a.py A shorter name?" in model.requests[0].messages[0].text
 
 
 def test_one_that_is_no_better_than_an_approved_change_is_not(prepared, home):
