@@ -138,7 +138,7 @@ def _find_left(ours: OwnChecks, job: CiJob) -> str:
     calls = [call for script in job.scripts for call in _list_checks(script)]
     # GitHub's own actions only prepare the machine.
     actions = [name for name in job.actions if not name.startswith("actions/")]
-    return "\n".join(name for name in calls or actions if not ours.cover(name))
+    return "\n".join(dict.fromkeys(name for name in calls or actions if not ours.cover(name)))
 
 
 def _list_checks(script: str) -> list[str]:
