@@ -105,6 +105,7 @@ def test_findings_of_one_cause_are_told_together():
         for n in range(1, 15)
     )
     passed = dataclasses.replace(judged(1), verdict=replace(READY, findings=several))
+    assert passed.summary == "passed, with 14 findings: Reverting 1 breaks no test."
     _, told = passed.objection.split("\n\n")
     assert "a.py:1 Reverting 1 breaks no test. (proof)" in told
     assert told.endswith("Also: " + ", ".join(f"a.py:{n}" for n in range(2, 10)) + " and 5 more")
