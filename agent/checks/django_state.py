@@ -38,9 +38,7 @@ class DjangoState:
     def explain_absence(self, site: Site) -> str:
         if site.config.checks.makemigrations == "off":
             return "checks.makemigrations is off"
-        if site.project.django is None:
-            return "not a Django project"
-        return site.project.django.missing.rstrip(".")
+        return site.project.django.missing.rstrip(".") if site.project.django else ""
 
     def command(self, site: Site) -> tuple[str, ...]:
         django = site.project.django

@@ -149,14 +149,12 @@ class Jobs:
         return run_check(job.check, site, self._sandbox, self._say, self._cancelled)
 
 
-_OF_CODE: tuple[AnyCheck, ...] = (DJANGO_CHECK, MAKEMIGRATIONS)
-
-
 def list_others(site: Site) -> tuple[Job, ...]:
     """List all checks but the tests, in the order of reports: usually the quickest first."""
     project = site.project
-    others = map(make_check, (*project.types, *project.extra))
-    checks: tuple[AnyCheck, ...] = (*map(make_check, project.lint), *_OF_CODE, *others)
+    of_django = (DJANGO_CHECK, MAKEMIGRATIONS) if project.django else ()
+    lint, others = project.lint, (*project.types, *project.extra)
+    checks: tuple[AnyCheck, ...] = (*map(make_check, lint), *of_django, *map(make_check, others))
     return tuple(Job.at(check, site) for check in checks)
 
 

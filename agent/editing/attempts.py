@@ -276,12 +276,7 @@ def continue_draft(
 
 
 def _start_conversation(
-    name: StepName,
-    prompt: str,
-    first: str,
-    change: Change,
-    forms: Forms,
-    run_context: RunContext,
+    name: StepName, prompt: str, first: str, change: Change, forms: Forms, run_context: RunContext
 ) -> Conversation:
     return Conversation(
         name=name,

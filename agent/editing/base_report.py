@@ -1,17 +1,18 @@
 """Describe a measured base commit."""
 
 import shlex
+from collections import Counter
 
 from agent.desk import Desk
 from agent.editing.preparation import plan_gate_seconds
 from agent.models.base_report import BaseCheck, BaseReport
-from agent.models.checks import AnyRun, CheckReport, LintRun, Status, TestRun
+from agent.models.checks import AnyRun, CheckReport, LintRun, Status, TestRun, split_place
 from agent.models.environment import Contract, Prepared
 from agent.setup import proposal
 from agent.text import failures
 from agent.text.check_summary import describe_outcomes, format_count
 
-_MOST_NAMES, _MOST_CAUSES = 200, 5
+_MOST_CAUSES = 5
 _RED = ("failed", "error", "finding")
 
 
@@ -49,19 +50,21 @@ def describe_base(
 
 def _describe_check(result: AnyRun) -> BaseCheck:
     items = result.items if isinstance(result, TestRun | LintRun) else ()
-    names = [item.item_id for item in items if item.outcome in _RED]
-    counts = f"{format_count(len(names), 'finding')}" if names else ""
+    failing = [item for item in items if item.outcome in _RED]
+    files = Counter(split_place(item.place)[0] or item.item_id for item in failing)
+    names = [f"{name} ({count:,})" for name, count in files.most_common()]
+    counts = format_count(len(failing), "finding") if failing else ""
     kinds = failures.group_failures(result) if isinstance(result, TestRun) else []
     if isinstance(result, TestRun):
-        counts = describe_outcomes(result)
+        counts, names = describe_outcomes(result), [item.item_id for item in failing]
     return BaseCheck(
         name=result.name,
         command=shlex.join(result.command),
         result=result.status,
         counts=counts,
         reason=result.reason,
-        failing=tuple(names[:_MOST_NAMES]),
-        failing_count=len(names),
+        failing=tuple(names),
+        failing_count=len(failing),
         causes=tuple(map(failures.count_error, kinds[:_MOST_CAUSES])),
         seconds=round(result.seconds, 1),
     )

@@ -13,9 +13,10 @@ from agent.editing.run_context import RunContext
 from agent.editing.tools import choose_seconds
 from agent.git import worktree
 from agent.git.tree import WorkTree
-from agent.models.change import Change, Plan
+from agent.models.change import Plan
 from agent.models.task import FollowUpItem
 from agent.policy.layout import is_note
+from agent.setup import distributions
 from agent.text import base_table, sanitise
 from repo_config import dependencies
 from repo_config.project_files import ProjectFiles
@@ -30,10 +31,7 @@ _MEANWHILE = (
     "While you read, the environment is set up and the checks run on the base commit: the answer to"
     " `plan` describes both."
 )
-_COMPARED = (
-    "These are failures of the base commit: they may go on failing, and are not your task unless"
-    " the ticket says so."
-)
+_NOT_ASKED = "What fails on the base commit is not your task unless the ticket says so."
 
 
 def open_ticket(run_context: RunContext) -> str:
@@ -62,14 +60,13 @@ def open_change(
         failed: Findings that block the change.
     """
     most = _MOST_ITEMS // max(1, len(items))
-    base = describe_base(run_context)
-    diff = _make_diff(draft.change, run_context) if draft.change.files else ""
+    diff = worktree.make_diff(run_context.base.checkout, draft.change) if draft.change.files else ""
     return _join_parts(
         *_list_notes(run_context),
-        _fence("The base commit and its checks", base, run_context),
+        _fence("The base commit and its checks", describe_base(run_context), run_context),
         _describe_ticket(run_context),
         _describe_plan(draft.plan, run_context),
-        _fence("The change so far", diff, run_context),
+        _fence("The change so far", diff, run_context, where="read"),
         *(
             _fence(f"Item {item.number}", item.text, run_context, most, "the pull request")
             for item in items
@@ -85,12 +82,12 @@ def open_review(draft: Draft, checks: str, findings: str, run_context: RunContex
         checks: Summary of the checks and the proof, with names of tests.
         findings: Open findings of the gate, with foreign text.
     """
-    base = describe_base(run_context)
+    diff = worktree.make_diff(run_context.base.checkout, draft.change)
     return _join_parts(
-        _fence("The base commit and its checks", base, run_context),
+        _fence("The base commit and its checks", describe_base(run_context), run_context),
         _describe_ticket(run_context),
         _describe_plan(draft.plan, run_context),
-        _fence("The diff", _make_diff(draft.change, run_context), run_context),
+        _fence("The diff", diff, run_context, where="read"),
         _fence("Its author says", run_context.find_words(draft.change).text, run_context),
         _fence("Checks and proof", checks, run_context),
         _fence("Open findings", findings, run_context),
@@ -114,11 +111,6 @@ def _fence(
         return ""
     shown = sanitise.shorten_middle(words, most, where=where)
     return fence_text(title, shown, run_context.base.run.run_id)
-
-
-def _make_diff(change: Change, run_context: RunContext) -> str:
-    diff = worktree.make_diff(run_context.base.checkout, change)
-    return sanitise.shorten_middle(diff, _MOST_DIFF, where="read")
 
 
 def _open_base(run_context: RunContext) -> WorkTree:
@@ -162,7 +154,7 @@ def describe_base(run_context: RunContext) -> str:
     baseline = run_context.baseline
     report = base_report.describe_base(prepared, baseline, contract, run_context.desk)
     lines = [base_table.write_lines(report)]
-    lines += [_COMPARED] if any(check.failing_count for check in report.checks) else []
+    lines += [_NOT_ASKED] if any(check.failing_count for check in report.checks) else []
     if versions := _list_versions(run_context):
         lines.append(f"Versions: {', '.join(versions)}.")
     seconds, processors = choose_seconds(baseline), check.count_processors()
@@ -172,21 +164,26 @@ def describe_base(run_context: RunContext) -> str:
 
 def describe_limits(run_context: RunContext) -> str:
     """Describe what is left of the run's minutes and money, and what took the minutes so far."""
-    minutes = int(run_context.seconds_left // 60)
+    once, desk, seconds_left = run_context.once, run_context.desk, run_context.seconds_left
+    most = desk.budget.find_minutes(run_context.base.contract.config, desk.facts.suite_seconds)
+    # Time is reserved only once the checks have run, and until a change has passed.
+    reserved = " and the checks of a submit" * (seconds_left < once.run_seconds_left)
     left = turns.describe_money_left(run_context)
-    uses = run_context.once.sum_up_uses().items()
+    uses = once.sum_up_uses().items()
     used = ", ".join(f"{seconds / 60:.0f} {use}" for use, seconds in uses if seconds >= 60)
     return (
-        f"Left for your work, besides set-up and the checks of a submit: {minutes} minutes{left}."
+        f"Left for your work, besides set-up{reserved}: {seconds_left // 60:.0f} of {most} minutes"
+        f"{left}."
         f"{' Minutes used: ' * bool(used)}{used}"
     )
 
 
 def _list_versions(run_context: RunContext) -> list[str]:
-    files = ProjectFiles(
-        FolderTree(_open_base(run_context), run_context.base.contract.config.folder)
-    )
+    folder, environment = run_context.base.contract.config.folder, run_context.prepared.environment
+    files = ProjectFiles(FolderTree(_open_base(run_context), folder))
     declared = sorted(dependencies.list_declared(files), key=lambda package: not package.runtime)
-    versions = run_context.prepared.environment.versions
-    names = [package.name for package in declared if package.name in versions]
+    installed = {tool: distributions.list_installed(place) for tool, place in environment.tools}
+    tools = {tool: has[tool].version for tool, has in installed.items() if tool in has}
+    versions = environment.versions | tools
+    names = (*tools, *(package.name for package in declared if package.name in versions))
     return [f"{name}=={versions[name]}" for name in dict.fromkeys(names)][:_MOST_VERSIONS]

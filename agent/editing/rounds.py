@@ -122,8 +122,12 @@ class Round:
 
     @property
     def summary(self) -> str:
-        if self.unfinished or self.is_passed:
-            return "not fully checked" if self.unfinished else "passed"
+        if self.unfinished:
+            return "not fully checked"
+        if self.is_passed:
+            asked = [finding.message for finding in self.remarks if finding.asks_author]
+            findings = format_count(len(asked), "finding")
+            return f"passed, with {findings}: {asked[0]}" if asked else "passed"
         count = self.failure_count
         if self.verdict is None:
             return f"blocked by rules before any check: {format_count(count, 'finding')}"

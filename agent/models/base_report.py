@@ -16,7 +16,7 @@ class BaseCheck(Record):
     reason: str
     """Why the result is not known, or the check failed as a whole."""
     failing: tuple[str, ...]
-    """Tests and findings that fail already; at most 200."""
+    """Tests that fail already; of findings, the files with their numbers, the largest first."""
     failing_count: int
     """Number of tests and findings that fail already."""
     causes: tuple[str, ...] = ()

@@ -103,7 +103,10 @@ def provide_pinned_tools(
         choices = [lines, lines[:1]]
         if script:
             more, choices = (_NODE,), [*choices, (tool,)]
+        lacking = ""
         for packages, until in dict.fromkeys(product(choices, (day, None))):
+            if packages[0] == lacking:
+                continue
             named = " ".join(packages)
             try:
                 place = provide_pinned((*packages, *more), build_context, until)
@@ -115,6 +118,8 @@ def provide_pinned_tools(
                 build_context.say(f"in its own environment: {named}")
                 break
             words = "npm would have to complete it"
+            # On any day a pinned version is the same.
+            lacking = packages[0] if "==" in packages[0] else ""
         else:
             instead = "it cannot run" if script else "using another version"
             build_context.say(f"{named} is not available; {instead}: {words}")
@@ -122,11 +127,7 @@ def provide_pinned_tools(
 
 
 def _provide(
-    mark: str,
-    title: str,
-    lines: Sequence[str],
-    build_context: BuildContext,
-    *options: str,
+    mark: str, title: str, lines: Sequence[str], build_context: BuildContext, *options: str
 ) -> Path:
     settings = build_context.settings
     key = hashlib.sha256(mark.encode()).hexdigest()[:32]
@@ -140,10 +141,7 @@ def _provide(
 
 
 def _install(
-    folder: Path,
-    lines: Sequence[str],
-    build_context: BuildContext,
-    options: tuple[str, ...],
+    folder: Path, lines: Sequence[str], build_context: BuildContext, options: tuple[str, ...]
 ) -> None:
     settings, index = build_context.settings, build_context.index
     venv, kept = f"{_STORE}/venv", f"{_STORE}/{SETTINGS}"

@@ -33,21 +33,23 @@ def write_lines(report: BaseReport) -> str:
         f"{name}: {' '.join(filter(None, (command, f'({result}; {seconds} s)')))}"
         for name, command, result, _, seconds in list_rows(report)
     )
-    facts = list_facts(report, _MOST_OF_MODEL)
+    facts = _list_facts_of_base(report, _MOST_OF_MODEL)
     return "\n".join((*rows, *(f"{title}: {words}" if title else words for title, words in facts)))
 
 
-def list_facts(report: BaseReport, most: int = _MOST_LISTED) -> Iterator[tuple[str, str]]:
-    """Yield what fails already, what was installed and what is not run, each with its title.
+def list_facts(report: BaseReport) -> Iterator[tuple[str, str]]:
+    """Yield facts each with its title: about the base commit, then what a ticket may take."""
+    yield from _list_facts_of_base(report, _MOST_LISTED)
+    if report.python:
+        yield "a ticket", _estimate_time(report)
 
-    Args:
-        most: Number of names of what fails already, of each check.
-    """
+
+def _list_facts_of_base(report: BaseReport, most: int) -> Iterator[tuple[str, str]]:
+    """Yield what fails already (of each check at most some names), was installed, is not run."""
     for check in report.checks:
         if check.failing:
-            names = sanitise.list_some(check.failing[:most], most)
-            more = check.failing_count - most
-            yield f"failing: {check.name}", names + (f" and {more:,} more" if more > 0 else "")
+            names = (sanitise.shorten(name, _LONGEST) for name in check.failing)
+            yield f"failing: {check.name}", sanitise.list_some(names, most)
             yield from (("", sanitise.shorten(line, 2 * _LONGEST)) for line in check.causes)
     if report.python:
         packages = format_count(report.packages, "package")
@@ -64,8 +66,6 @@ def list_facts(report: BaseReport, most: int = _MOST_LISTED) -> Iterator[tuple[s
     for title, listed in several.items():
         if listed:
             yield title, sanitise.list_some(listed, 2 * _MOST_LISTED)
-    if report.python:
-        yield "a ticket", _estimate_time(report)
 
 
 def _estimate_time(report: BaseReport) -> str:

@@ -77,30 +77,12 @@ def run_context(
     folder.mkdir(parents=True, exist_ok=True)
     events = RunEvents(folder / "events.jsonl")
     desk, _ = code_host_runs.services(home, FakeCodeHost(code_host_runs.TICKET))
-    own = {name: facts.pop(name) for name in ("stopped", "say") if name in facts}
-    desk = replace(
-        desk,
-        events=events,
-        redactor=redactor or Redactor(),
-        **own,
-    )
-    desk = replace(
-        desk,
-        models=model,
-        sessions=FakeSessions(
-            {path: words.encode() for path, words in {"a.py": "x = 1\n", **FILES}.items()},
-            ignored=("*.log",),
-        ),
-        **facts,
-    )
-    step = Steps(
-        events,
-        RunLog(folder / "run.log"),
-        [Watcher()],
-        desk.facts,
-        desk.budget,
-        records or Records(),
-    )
+    desk.facts.contract = prepared.contract
+    files = {path: words.encode() for path, words in {"a.py": "x = 1\n", **FILES}.items()}
+    facts |= {"models": model, "sessions": FakeSessions(files, ignored=("*.log",))}
+    desk = replace(desk, events=events, redactor=redactor or Redactor(), **facts)
+    log, records = RunLog(folder / "run.log"), records or Records()
+    step = Steps(events, log, [Watcher()], desk.facts, desk.budget, records)
     return make_run_context(code_host_runs.TICKET, prepared, BEFORE, step, desk)
 
 

@@ -95,7 +95,7 @@ def test_the_answer_to_the_plan_stands_where_the_plan_was_called(prepared, home)
     [results] = [one.results for one in told]
     assert results[0].content.startswith("accepted\n")
     assert results[0].content.endswith("What judges a change.")
-    assert "submit: 59 minutes, $4.99." in results[0].content
+    assert "the checks of a submit: 29 of 30 minutes, $4.99." in results[0].content
     assert results[1].content == "not run: `plan` has to be the last call of a reply"
 
 

@@ -68,17 +68,10 @@ def test_notes_for_agents_come_first_and_of_long_ones_the_middle_is_left_out(tmp
 def test_a_title_that_begins_the_text_is_given_once(tmp_path, home):
     prepared = desks.repository(tmp_path, home)
     run_context = desks.run_context(prepared, home, FakeModel(lambda request: make_reply()))
-    ticket = run_context.task.ticket
-    task = replace(
-        run_context.task,
-        ticket=replace(
-            ticket, title="Count all prices", body="Count all prices\n\nNot from the second."
-        ),
-    )
-    assert (
-        opening.open_ticket(dataclasses.replace(run_context, task=task)).count("Count all prices")
-        == 1
-    )
+    words = {"title": "Count all prices", "body": "Count all prices\n\nNot from the second."}
+    task = replace(run_context.task, ticket=replace(run_context.task.ticket, **words))
+    told = opening.open_ticket(dataclasses.replace(run_context, task=task))
+    assert told.count("Count all prices") == 1
 
 
 @pytest.mark.parametrize(
@@ -95,6 +88,17 @@ def test_an_error_is_named_by_its_own_line(text, line):
     assert failures.find_error_line(text) == line
 
 
+def test_the_versions_are_those_with_which_the_checks_run(tmp_path, home):
+    prepared = desks.repository(tmp_path, home, {"requirements.txt": "ruff\npytest\n"})
+    metadata = tmp_path / "lib/python3.11/site-packages/ruff-0.12.7.dist-info/METADATA"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text("Name: ruff\nVersion: 0.12.7\n")
+    facts = {"packages": ("pytest==8.0", "ruff==0.15.15"), "tools": (("ruff", str(tmp_path)),)}
+    prepared = replace(prepared, environment=replace(prepared.environment, **facts))
+    run_context = desks.run_context(prepared, home, FakeModel(lambda _: make_reply()))
+    assert "Versions: ruff==0.12.7, pytest==8.0." in opening.describe_base(run_context)
+
+
 def test_what_fails_already_is_counted_and_named_with_its_causes(tmp_path, home):
     prepared = desks.repository(tmp_path, home, {"tests/test_a.py": ""})
     run_context = desks.run_context(prepared, home, FakeModel(lambda _: make_reply()))
@@ -104,21 +108,27 @@ def test_what_fails_already_is_counted_and_named_with_its_causes(tmp_path, home)
         for n in range(42)
     ]
     elsewhere = "/env/lib/python3.11/site-packages/lib/a.py"
-    types = CheckItem(item_id="x", outcome="finding", place=f"{elsewhere}:3")
+    places = ["src/a.py:1", f"{elsewhere}:3", "src/a.py:2", ""]
+    found = {"outcome": "finding"}
+    types = [CheckItem(item_id=f"{place}{text * 9}", place=place, **found) for place in places]
     passed = CheckItem(item_id="tests/test_a.py::test_ok", outcome="passed")
     results = (
-        LintRun(name="mypy", status=Status.FAILED, items=(types,)),
+        LintRun(name="mypy", status=Status.FAILED, items=(*types,)),
         TestRun(name="tests", status=Status.FAILED, items=(*items, passed), seconds=180.4,
                     command=("python", "-m", "pytest")),
     )  # fmt: skip
     desks.set_baseline(run_context, replace(desks.BEFORE, results=results))
     told = opening.describe_base(run_context)
-    assert "mypy: (1 finding; 0.0 s)\n" in told
+    assert "mypy: (4 findings; 0.0 s)\n" in told
+    named = next(line for line in told.splitlines() if line.startswith("failing: mypy: "))
+    assert f" src/a.py (2), {elsewhere} (1), AssertionError: assert" in named
+    assert len(named) < 250
+    assert "a ticket: " not in told
     assert "failing: tests: tests/test_a.py::test_0, tests/test_a.py::test_1, tests" in told
     assert "\n42 x AssertionError: assert 1 == 2\n" in told
     assert ", tests/test_a.py::test_39 and 2 more\n" in told
     assert "tests: python -m pytest (43 tests: 42 failed, 1 passed; 180.4 s)" in told
-    assert "submit: 60 minutes, $5.00." in told
+    assert "besides set-up: 30 of 30 minutes, $5.00." in told
     plan = Plan(recipe="", title="t", parameters="", steps=("s",))
     draft = Draft(plan=plan, change=Change(base_commit=prepared.checkout.commit, files=()))
     review = opening.open_review(draft, "shown: test_a[approve]", "", run_context)

@@ -105,6 +105,7 @@ def test_findings_of_one_cause_are_told_together():
         for n in range(1, 15)
     )
     passed = dataclasses.replace(judged(1), verdict=replace(READY, findings=several))
+    assert passed.summary == "passed, with 14 findings: Reverting 1 breaks no test."
     _, told = passed.objection.split("\n\n")
     assert "a.py:1 Reverting 1 breaks no test. (proof)" in told
     assert told.endswith("Also: " + ", ".join(f"a.py:{n}" for n in range(2, 10)) + " and 5 more")
@@ -132,12 +133,8 @@ def test_what_is_too_long_for_one_answer_is_counted():
 
 
 def test_the_best_passed_then_was_checked_then_has_the_fewest_failures():
-    refused, two, one, passed = (
-        judged(1, refused=(finding(),)),
-        judged(2, "a", "b"),
-        judged(3, "a"),
-        judged(4),
-    )
+    refused, two = judged(1, refused=(finding(),)), judged(2, "a", "b")
+    one, passed = judged(3, "a"), judged(4)
     assert rounds.choose_best([refused, two, one, passed]) is passed
     assert rounds.choose_best([refused, two, one]) is one
     assert rounds.choose_best([refused, two]) is two

@@ -7,13 +7,7 @@ import pytest
 
 from agent.editing.turns import find_end
 from agent.llm.budget import Budget, SpendingCaps
-from agent.models.chat import (
-    ModelTurn,
-    ToolCall,
-    ToolResult,
-    ToolTurn,
-    UserTurn,
-)
+from agent.models.chat import ModelTurn, ToolCall, ToolResult, ToolTurn, UserTurn
 from agent.models.record import replace
 from agent.settings import Settings
 from repo_config.schema import RepoConfig

@@ -8,6 +8,7 @@ from agent.models.model_use import AuthorWords, ModelWork
 from agent.models.record import replace
 from agent.models.review import Proof, ProofRow, ReviewNotes, SourcePart
 from agent.publishing import text
+from tests.unit.publishing import test_golden
 from tests.unit.publishing.samples import cleared, evidence_of_issue, plan
 from tests.unit.publishing.test_golden import CLEAN, MADE_BY_MODEL, PROOF, READY, TESTS, finding
 
@@ -66,6 +67,7 @@ CLAIMS = {
     "**Left out**": ({}, {"work": ModelWork(claims=AuthorWords(summary="Done."))}),
     "no model used": ({"work": ModelWork()}, {}),
     "With 2 earlier rounds": ({"earlier_rounds": 2}, {}),
+    "- Attempt 2: passed": ({}, {"work": replace(test_golden.WORK, rounds=("passed", "passed"))}),
     "First answer the comments that need a person": ({"left": 1}, {}),
 }  # fmt: skip
 

@@ -5,14 +5,7 @@ import pytest
 from agent.errors import RequestRefused
 from agent.models.record import replace
 from repo_config.detect import Project
-from tests.unit.recipes.trees import (
-    SHOP,
-    app,
-    form,
-    project,
-    questions,
-    resolve_parameters,
-)
+from tests.unit.recipes.trees import SHOP, app, form, project, questions, resolve_parameters
 
 MODELS = "from django.db import models\n\n\n"
 

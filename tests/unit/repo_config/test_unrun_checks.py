@@ -39,7 +39,7 @@ FILES = {
             - run: npm test
             - run: uv run mkdir data
             - run: uv run python manage.py makemigrations --check
-          b: {steps: [{run: npm test}]}
+          b: {steps: [{run: npm test}, {run: npm test}]}
           c: {uses: ./.github/workflows/more.yml}
           d: {uses: ./.github/workflows/lost.yml}
         """,

@@ -85,10 +85,7 @@ def test_the_reference_is_what_the_code_says():
     written = (ROOT / "REFERENCE.md").read_text(encoding="utf-8")
     assert written == reference.render(), "run `make reference`"
     assert reference.read_docstrings(Settings).keys() == Settings.model_fields.keys()
-    for told in (
-        "| `MERGEWRIGHT_MODEL_USD` | a number, above 0 | `5.0` |",
-        "`no_recipe`",
-    ):
+    for told in ("| `MERGEWRIGHT_MODEL_USD` | a number, above 0 | `5.0` |", "`no_recipe`"):
         assert told in written
 
 
