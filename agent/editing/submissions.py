@@ -95,7 +95,7 @@ FORMS: Forms = {"plan": SubmittedPlan, "ask": Questions, "decline": Declined}
 
 
 def read_words(form: Submit) -> tuple[AuthorWords, str]:
-    """Read a model's description of its change; also return an answer that it was cut, or ""."""
+    """Read a model's description of its change; also return a note that it was cut, or ""."""
     summary = form.summary
     if isinstance(form, FollowUpSubmission) and not summary.strip():
         done = (answer.words.strip() for answer in form.answers if answer.became == "done")
