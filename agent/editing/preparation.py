@@ -31,7 +31,7 @@ UNPREPARED = (EnvironmentFailed, RepositoryUnfit, CheckUnfinished)
 """Errors of a base on which no change can be judged."""
 
 Measure = Callable[[Callable[..., Any] | None, Once, Desk], tuple[Prepared, CheckReport]]
-"""Builds the environment and measures the base, by steps; the first argument is `scout`."""
+"""Builds the environment and measures the base, by steps; first argument: `Preparation.scout`."""
 
 
 class ModelNeeded(Exception):

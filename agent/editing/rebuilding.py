@@ -27,7 +27,7 @@ def list_built(
 
     A Python file counts if the project is installed from it, for its version or as a copy, or if
     configured lines run it; all others take effect in the tree at once. Other usual files count
-    only if configured lines read them, or may find them since they are added or removed.
+    only if configured lines read them, or could notice that they are added or removed.
 
     Args:
         for_lock: Whether to list only files that may influence a lock: neither prose nor code that

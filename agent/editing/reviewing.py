@@ -72,7 +72,7 @@ def review_change(
 def complete_review(
     best: Round, answered: Round, notes: ReviewNotes, run_context: RunContext
 ) -> tuple[Round, ReviewNotes]:
-    """Choose the change that answers a review if it passes and makes no approved one worse."""
+    """Choose the change that answers a review if it passes and is no worse than an approved one."""
     if not answered.is_passed:
         how = "was not fully checked" if answered.unfinished else "did not pass"
         more = f"A change that addresses this {how}, so the reviewed version was kept."

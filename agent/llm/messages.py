@@ -34,7 +34,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 def make_parameters(request: ChatRequest) -> ModelRequestParameters:
-    """Return the tools of a request, and whether the model must call one; not all can be forced."""
+    """Return the tools of a request, and whether a call is required, where that can be forced."""
     return ModelRequestParameters(
         function_tools=[
             ToolDefinition(
@@ -143,7 +143,7 @@ def _tidy_call(part: theirs.ToolCallPart, taken: set[str]) -> theirs.ToolCallPar
 
 
 def _clean_name(name: str) -> str:
-    """Return a name or id with only the characters, and as many, as every provider accepts."""
+    """Replace characters of a name or id that not every provider accepts; cut it to 64."""
     return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "_"
 
 

@@ -70,7 +70,7 @@ _MOST_CHARACTERS = 500_000
 _MOST_PARTS = 200
 #: Tokens that a protocol adds to each message and tool.
 _TOKENS_A_MESSAGE = 64
-#: Bytes per token, for estimates that are too high: tokens of text and code are longer.
+#: Bytes per token, on the safe side: tokens of text and code are longer on average.
 _BYTES_A_TOKEN = 2
 #: A reply may have a third of the context window; conversations use less than the rest.
 _WINDOW_PART = 3
@@ -111,7 +111,7 @@ class ProvidedModels:
         """Store the settings; no connection is opened.
 
         Args:
-            silence_seconds: Maximum pause of a model; without a stream, of the whole reply.
+            silence_seconds: Maximum pause of a model, or time of a reply that is not streamed.
             redacted: Removes secrets from texts: providers quote the key in their errors.
         """
         self._chains, self._catalogue = chains, catalogue
@@ -237,7 +237,7 @@ class ProvidedModels:
         return None
 
     def _pass_over(self, failure: ModelFailure, state: _RequestState, seconds: float) -> None:
-        """Record why the current model failed after so many seconds, and choose the next one.
+        """Record why the current model failed, after `seconds`, and choose the next one.
 
         A provider that refuses the limit of the reply is asked again with half of it, since the
         maximum of a model may be unknown. The lower limit is kept, unless the window was too small.

@@ -16,7 +16,7 @@ Chains = Mapping[str, tuple[str, ...]]
 _USUAL_WINDOW = 128_000
 
 
-# The operator's figures override those of genai-prices, whose tables are part of the package.
+# The operator's figures override those in the package genai-prices; nothing is downloaded.
 class Catalogue(NamedTuple):
     """Prices and windows of models, by `provider:name`."""
 

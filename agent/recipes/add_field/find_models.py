@@ -67,7 +67,7 @@ class ModelFinder:
         return {name for path in self._likely for name in self.classes[path]}
 
     def list_likely(self) -> Iterator[Model]:
-        """Yield the classes that have base classes, from files of models that are not tests."""
+        """Yield the classes that have base classes, in files of models outside of tests."""
         return itertools.chain.from_iterable(map(self._read_classes, self._likely))
 
     def find(self, stated: str) -> list[Model]:
