@@ -19,7 +19,7 @@ class Batch:
     before: Change
     calls: tuple[ToolCall, ...]
     is_late: bool
-    """Whether a sandbox was open in an earlier turn."""
+    """Whether the turn is not the first, so that a new sandbox may replace an earlier one."""
     results: list[ToolResult] = field(default_factory=list)
     form_name: str = ""
     form: forms.Form | None = None
@@ -30,7 +30,7 @@ class Batch:
     """Findings on compiled requirements that could not be updated."""
 
     def is_named(self, path: str) -> bool:
-        """Whether a call contains the name of a file; other ignored files are not reported."""
+        """Whether a call names a file; ignored files that no call names are not reported."""
         name = posixpath.basename(path.rstrip("/"))
         return any(name in call.arguments for call in self.calls)
 
