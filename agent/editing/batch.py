@@ -2,6 +2,7 @@
 
 import posixpath
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from agent.editing import forms
 from agent.models.change import Change, Finding
@@ -41,7 +42,11 @@ class Batch:
     def lose_work(self) -> None:
         """Answer the remaining calls after the loss of the sandbox, and drop a form."""
         self.form_name, self.form = "", None
-        self.results = [result for result in self.results if result.content]
-        for call in self.calls[len(self.results) :]:
-            self.add_result(call, "not finished: the sandbox was lost", failed=True)
+        answered, self.results = self.results, []
+        for call, result in zip_longest(self.calls, answered):
+            # The form's result is empty.
+            if result is not None and result.content:
+                self.results.append(result)
+            else:
+                self.add_result(call, "not finished: the sandbox was lost", failed=True)
         self.notes.append(_CALLS_LOST)
