@@ -1,7 +1,7 @@
 """Block a change that adds a credential which base does not have.
 
-The shapes are those that are removed from every text (`agent.text.redaction`). A credential with a
-vendor's shape blocks, except in tests and examples, where it may be made up; others need review.
+The shapes are those that `agent.text.redaction` removes. A vendor's key blocks. So do private keys,
+web tokens and passwords in URLs, but in tests or examples they need review, as other values do.
 """
 
 import posixpath

@@ -60,7 +60,7 @@ class PythonSource:
         self.module = foreign_python.parse_module(content)
         self.nodes = [*ast.walk(self.module)]
         self.imported: dict[str, str] = {}
-        """Dotted names by the names of the module."""
+        """Dotted names of imported objects, by their names in this module."""
         package = dotted.split(".") if path.endswith("__init__.py") else dotted.split(".")[:-1]
         for node in self.nodes:
             match node:
@@ -170,6 +170,6 @@ class _Reducer(ast.NodeTransformer):
 
 
 def _keep_calls(annotation: ast.expr | None) -> ast.expr | None:
-    """Return an annotation that has a call, which has an effect or is read; else None."""
+    """Return an annotation with a call, which has an effect or is read by a library; else None."""
     nodes = ast.walk(annotation) if annotation else ()
     return annotation if any(isinstance(node, ast.Call) for node in nodes) else None
