@@ -1,4 +1,4 @@
-"""Check the files of a change with ruff, by a configuration made from the contract.
+"""Check the files of a change with ruff, which is configured by the contract.
 
 The result has only what ruff finds with the change and does not find without it. `agent.policy`
 decides which rule such a finding breaks.
@@ -31,7 +31,7 @@ RUFF = "ruff check"
 def lint_change(
     split: SplitChange, head: Site, base: Site, sandbox: Sandbox, say: Say
 ) -> LintRun | None:
-    """Check a change by ruff's rules; None where nothing is new."""
+    """Check a change with ruff; None: it has no new finding, or no Python file."""
     change = split.change
     config, version = head.config, head.project.python_version
     options = *ruff_contract.arguments(version), *ruff_contract.make_ban(config)

@@ -39,7 +39,7 @@ from repo_config.schema import RepoConfig
 SECONDS = 600.0
 #: A check gets at least so many seconds, even if the run has less time left.
 LEAST_SECONDS = 5.0
-#: `limit` of a CheckRun that the minutes of the whole run ended, not its own limit.
+#: `limit` of a CheckRun that was ended by the minutes of the whole run, not by its own limit.
 MINUTES_LIMIT = "minutes"
 _OUTPUT_LIMIT = 60_000
 #: Maximum number of bytes that `Site.text` reads of a file.
@@ -81,7 +81,7 @@ class Site:
         return canonicalize_name(package) in self.environment.versions
 
     def locate_tool(self, package: str) -> str:
-        """Return the folder of a tool in the sandbox: pinned, of the environment, or ours."""
+        """Return the folder of a tool in the sandbox: its pinned one, the environment, or ours."""
         if package in dict(self.environment.tools):
             return f"{SANDBOX_TOOLS}/{package}"
         return SANDBOX_ENVIRONMENT if self.has_package(package) else SANDBOX_GATE

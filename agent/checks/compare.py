@@ -77,7 +77,7 @@ def _set_verdict(compared: AnyComparison, before: AnyRun, after: AnyRun) -> AnyC
         why = f"not verified with the change: {after.reason}"
         return _drop_differences(compared, Status.FAILED, why)
     if isinstance(compared, TestComparison) and _fails_as_a_whole(after):
-        # Tests that were not reached are not gone.
+        # Tests that the run did not reach do not count as gone.
         compared = replace(compared, gone=())
     verdict, reason = _find_verdict(compared, before, after)
     return replace(compared, verdict=verdict, reason=reason)

@@ -162,7 +162,7 @@ def _split_lines(content: bytes | None) -> list[bytes]:
 
 
 def _quote(content: bytes | None, numbers: Collection[int]) -> tuple[int, str]:
-    """Return number and text of the first line of code, else of a docstring; (0, ""): none is."""
+    """Return number and text of the first of these lines, preferably code; (0, ""): no text."""
     texts = dict(enumerate(map(bytes.strip, _split_lines(content)), 1))
     filled = {number for number in numbers if texts.get(number)}
     code = set(filled)

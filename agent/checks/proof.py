@@ -125,7 +125,7 @@ class ProofTrials:
         return jobs
 
     def _find_end(self) -> float:
-        """Return until when runs of near tests may begin; the first call fixes it."""
+        """Return the time until which runs without a part may begin; the first call sets it."""
         if not self._end:
             now = time.monotonic()
             self._end = now + max(_LEAST_SECONDS, _NEAR_SHARE * (self.bench.base.until - now))
@@ -140,7 +140,7 @@ class ProofTrials:
         """Lay out the change without parts of it.
 
         Args:
-            run: An earlier run of the same tests, which sets the limit.
+            run: An earlier run of the same tests; its seconds set the limit.
         """
         seconds = _MOST_SLOWER * run.seconds + _MOST_SLOWER_SECONDS
         change = hunk_reverts.take_back(self.split.change, units)
@@ -156,7 +156,7 @@ class ProofTrials:
             why = "no runner of its tests is known"
             return Proof(missing=why) if is_code else Proof(exemption="no code was changed")
         if self.bench.plan.recipe and not self.split.own_tests:
-            return Proof()  # the edits of a recipe are always the same
+            return Proof()  # nothing to prove: the edits of a recipe are always the same
         red = list_red(tests) | {*self.bench.repeated}
         trials = [(unit, _is_noticed(ran.get(name), red)) for name, unit in self._tried.items()]
         needed = [unit.part for unit, noticed in trials if noticed]

@@ -204,8 +204,8 @@ def run_check(
     """Run a check; run it again if it reached a limit other than time.
 
     Other sandboxes of the machine may have used up memory, disk or processes. A check whose
-    services did not start is unverified. The commands of the tests run one after
-    another, each in a sandbox of its own.
+    services did not start is unverified. The commands of the tests run one after another, each in
+    a sandbox of its own.
     """
     if isinstance(check, Suite) and site.project.more_tests:
         runs = _run_each(check, site, sandbox, say, cancelled)

@@ -42,7 +42,7 @@ class PairedTest(NamedTuple):
     """A test on base and on head."""
 
     item_id: str
-    """Its id on base, if base has it."""
+    """Its id on base; if base does not have it, its id on head."""
     base: CheckItem | None
     """None: base does not have it. `unrun` is its outcome if there was no time for it."""
     head: CheckItem | None

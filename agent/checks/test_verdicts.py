@@ -91,7 +91,7 @@ class TestVerdicts:
             self.base = replace(self.base, results=tuple(kept))
             return self.find_verdicts(tests, ran)
         if tests.is_partial:
-            # A test that passes the second time is left to the run of all tests.
+            # If a test passes the second time, the run of all tests will decide about it.
             passing = {name for name, test in repeated.items() if test.head in PASSING}
             pairs = [
                 pair for pair in pairs if pair.state != "broken" or pair.current_id not in passing

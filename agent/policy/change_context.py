@@ -46,7 +46,7 @@ class ChangeContext:
     python_version: str = ""
     """Version of the environment's Python, such as 3.12.1; "": unknown."""
     list_hunks: Callable[[Change], Mapping[str, Sequence[Hunk]]] = lambda _: {}
-    """Lists git's hunks of each file of a change; the default serves where no rule reads lines."""
+    """Lists git's hunks of each file of a change; the default is enough if no rule reads lines."""
     _sources: dict[tuple[str, bytes], PythonSource | None] = field(default_factory=dict)
 
     @cached_property

@@ -1,7 +1,7 @@
 """Check request handlers, views, signals and queries against the configuration.
 
-Handlers have to be sync or async as configured for their path, views classes or functions. Nothing
-runs: a class is a view by its bases, as far as its own module names them. A manager that is
+Handlers have to be sync or async as configured for their path, views classes or functions. No
+code is run: a class is a view by its bases, as far as its own module names them. A manager that is
 not the configured one may return rows that the project hides, such as those of other tenants.
 """
 

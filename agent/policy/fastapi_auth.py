@@ -116,9 +116,9 @@ def _find_open(auth: _Auth, before: list[Endpoint], after: list[Endpoint]) -> It
 
 
 def _find_required(auth: _Auth, route: Endpoint) -> set[str]:
-    """Return what the first entry for the path as written requires, else for a request it answers.
+    """Return the dependency that the first entry for an endpoint's path requires, in a set.
 
-    `/{area}/total` answers a request to `/api/total`.
+    The path is taken as written, else as its requests: `/{area}/total` answers `/api/total`.
     """
     written = [entry.dependency for entry in auth if _meets(entry, route.path, answered=False)]
     answered = [entry.dependency for entry in auth if _meets(entry, route.path)]

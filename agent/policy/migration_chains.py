@@ -82,7 +82,7 @@ def _list_leaves(tree: Tree, folder: str) -> tuple[str, ...]:
     ]
     names = {migration.name for migration in migrations}
     followed = {name for migration in migrations for name in migration.follows}
-    # What follows a squashing migration also follows the migrations that it replaces.
+    # The migrations that one squashes may still exist: what follows it also follows these.
     for migration in migrations:
         followed |= migration.replaces if migration.name in followed else set()
     squashing = {migration.name for migration in migrations if migration.replaces & names}

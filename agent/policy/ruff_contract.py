@@ -1,8 +1,8 @@
 """Configure ruff by the contract, and turn its findings into those of rules.
 
 ruff runs in a sandbox with this configuration alone, on the Python files of a change. What it finds
-there and not on base becomes a finding of a rule of `TABLE`. The message for
-a banned name is the id of its rule.
+there and not on base becomes a finding of a rule of `TABLE`. The message for a banned
+name is the id of its rule.
 """
 
 import re
@@ -220,7 +220,7 @@ def find_problems(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[
 def _read_item(item: CheckItem, config: RepoConfig) -> tuple[RuffRule | None, str]:
     """Return the rule that a finding of ruff breaks, and the banned name, or "".
 
-    A file that ruff cannot read breaks the last rule. None: the rule does not apply here.
+    A file that ruff cannot read breaks the last rule. None: this repository does not use the rule.
     """
     if banned := _BANNED.match(item.text.partition(": ")[2]):
         return next(row for row in TABLE if row.id == banned["rule"]), banned["name"]

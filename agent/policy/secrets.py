@@ -36,7 +36,7 @@ _SAMPLE_FOLDER = re.compile(r"docs?(?:_.*)?|(?:.*[-_])?examples?|samples?|tutori
 _HEX_KEY = re.compile(
     r"[\"'](?=[a-fA-F]*[0-9])(?=[0-9]*[a-fA-F])([0-9a-fA-F]{32}|[0-9a-fA-F]{40,})[\"']"
 )
-#: Longer lines are generated.
+#: Longer lines are taken for generated ones, in which random values do not count.
 _LONGEST_LINE = 1_000
 _PROSE = (".md", ".rst", ".adoc")
 #: Public by design: the account of Azure's storage emulator.

@@ -1,4 +1,4 @@
-"""Read Python source for rules: its effects, and what its names refer to. Nothing runs."""
+"""Read Python source for rules: its effects, and what its names refer to. No code is run."""
 
 import ast
 import posixpath
@@ -119,7 +119,7 @@ def strip(content: bytes, *, reads_signatures: bool = False) -> ast.Module:
 
 
 def is_same(before: bytes, after: bytes, *, reads_signatures: bool) -> bool:
-    """Whether two versions of a module do the same; False if one cannot be parsed."""
+    """Whether two versions of a module behave the same; False if one cannot be parsed."""
     try:
         first, second = (
             ast.dump(strip(side, reads_signatures=reads_signatures)) for side in (before, after)

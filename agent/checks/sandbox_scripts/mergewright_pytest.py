@@ -137,7 +137,7 @@ def _make_sentinel(session, items):
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(session, items):
-    """Add our test after all plugins have selected and sorted; selected files set the order."""
+    """Add our test after all plugins have selected and sorted tests; sort by selected files."""
     yield
     if _request["only"]:
         wanted = [item for item in items if _is_wanted(item)]

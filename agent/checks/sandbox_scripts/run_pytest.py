@@ -31,7 +31,7 @@ def main():
         sys.path.append(gate)
         # Our platformdirs declares this plugin; the project's older one, found first, lacks it.
         options += ("-p", "no:platformdirs")
-    # After pytest's import: a file of the tree may have the name of a module of pytest.
+    # Only after pytest's import: a file of the tree may have the name of one of its modules.
     sys.path.insert(0, os.getcwd())
     mergewright_pytest.begin(request, report)
     sys.argv[0] = os.path.join(os.path.dirname(pytest.__file__), "__main__.py")
