@@ -8,7 +8,7 @@ from agent.models.ticket import Category
 from agent.text import sanitise
 
 _CONVENTIONAL = re.compile(r"^[a-z]+(\([^)]*\))?!?: \S")
-#: A type of the specification's at the start of a title, with its scope.
+#: A type of Conventional Commits at the start of a title, with its scope.
 _TYPED = re.compile(
     r"^(build|chore|ci|docs|feat|fix|perf|refactor|revert|style|test)(\([^)]*\))?!?: +"
 )
@@ -23,7 +23,7 @@ _TYPES: dict[Category, str] = {
     "typing": "refactor",
     "dependency": "build",
 }
-#: Subjects by tools and release scripts, which do not show the style of people.
+#: Subjects that tools and release scripts write; they do not show the style of people.
 _NOT_BY_HAND = re.compile(
     r"^(Merge |Bump |Release |\[pre-commit\.ci\]|v?\d+(\.\d+)+)", re.IGNORECASE
 )
@@ -38,8 +38,8 @@ def write_subject(
     """Write the first line of a commit, or a title, in the repository's convention.
 
     Recognised, each when at least half of the latest subjects follow it: Conventional Commits,
-    Django's "Fixed #N -- …", lower case, a full stop at the end. The title is imperative; a type
-    that it has stays in Conventional Commits alone.
+    Django's "Fixed #N -- …", lower case, a full stop at the end. The title is imperative; if it
+    begins with a type, only Conventional Commits keep that.
     """
     by_hand = [subject for subject in subjects if not _NOT_BY_HAND.match(subject)]
 
