@@ -201,7 +201,7 @@ class Desk:
     def store_report(self, run: Run, report: CheckReport) -> Path:
         """Write `checks-base.json` or `checks-head.json`, without secrets; may run twice."""
         kept = self.redactor.redact_record(report)
-        # In ASCII: people may print the file, whose text may contain anything.
+        # In ASCII, since the text may contain any character, and people may print the file.
         text = kept.model_dump_json(indent=1, ensure_ascii=True)
         return self.store_file(run, f"checks-{report.side}.json", text)
 

@@ -96,7 +96,7 @@ def write_message(
 def name_branch(prefix: str, ticket_id: str, title: str, *, run_id: str | None = None) -> str:
     """Name the branch `<prefix><ticket>-<slug>`: lower-case ASCII, digits and dashes only.
 
-    A title that is too long gives way to its first clause, or is left out: no name ends in the
+    A title that is too long is cut to its first clause, or left out, so that no name ends in the
     middle of a phrase. If several runs may share a repository, a part of `run_id` ends the name, so
     that a run finds its own branch again.
     """

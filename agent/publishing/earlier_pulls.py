@@ -55,7 +55,7 @@ def close_replaced(
 def require_unproposed(run: Run, branch: str, desk: Desk) -> None:
     """Refuse a second pull request for a branch of this run.
 
-    A branch is named after its run, so only a run that goes on from an old backup finds its taken.
+    A branch is named after its run: only a run that goes on from an old backup finds it taken.
 
     Raises:
         Superseded: The branch has a pull request, with newer commits of someone else.

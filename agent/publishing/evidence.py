@@ -83,7 +83,7 @@ class Evidence(DecidedChange):
 
     @property
     def untried_files(self) -> list[str]:
-        """Changed files that are not reverted to try the tests, since they are no Python."""
+        """Changed files that are not reverted to see if a test fails: they are not Python."""
         paths = self.cleared.change.paths
         return [path for path in paths if not (path.endswith((".py", *PROSE)) or is_test(path))]
 
@@ -112,7 +112,7 @@ class Evidence(DecidedChange):
 
     @property
     def rewritten(self) -> list[RewrittenTest]:
-        """Tests that pass only as the change rewrote them; of parametrised cases the first."""
+        """Tests that pass only as the change rewrote them, each with its first parameters."""
         first: dict[str, RewrittenTest] = {}
         for check in filter(is_of_tests, self.compared):
             for test in check.rewritten:

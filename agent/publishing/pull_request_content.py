@@ -95,7 +95,7 @@ def draft_branch(
     branch = commits.name_branch(
         prefix, decided.ticket.ticket_id, redactor(decided.plan.title), run_id=run_id
     )
-    # A slug has no punctuation; a secret may be recognised only without its punctuation.
+    # Without its punctuation, as in a branch's name, a secret may be recognised only now.
     if redactor(branch) != branch:
         branch = commits.name_branch(prefix, decided.ticket.ticket_id, "", run_id=run_id)
     message = write_commit_message(prepared, decided, f"{name} <{email}>", redactor)

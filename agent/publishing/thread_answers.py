@@ -149,7 +149,7 @@ def _answer_thread(
 
 
 def _find_page(item: FollowUpItem, now: PullSnapshot) -> str:
-    """Return the page of a check, if the repository has it: a status may name any address."""
+    """Return the page of a check, if that is the repository's: a status may name any address."""
     repository = now.url.rpartition("/pull/")[0]
     pages = (f"{repository}/actions/runs/", f"{repository}/runs/")
     url = item.check.url if item.check else ""
@@ -157,7 +157,7 @@ def _find_page(item: FollowUpItem, now: PullSnapshot) -> str:
 
 
 def list_lasting(pull: PullContext) -> tuple[ThreadOutcome, ...]:
-    """Return the outcomes of earlier rounds, without checks left to people, which run again."""
+    """Return the outcomes of earlier rounds, without checks left to people: these run again."""
     return tuple(
         outcome
         for outcome in pull.thread_outcomes

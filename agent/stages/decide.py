@@ -1,7 +1,7 @@
 """Decide by all facts whether to publish a change, or to withhold it and why. Pure.
 
-The first row of `TABLE` that applies decides; REFERENCE.md prints the same rows. Each row makes the
-sentence for maintainers. The facts come from `checks` and `policy`.
+The first row of `TABLE` that applies decides, and writes the sentence for maintainers. REFERENCE.md
+prints the same rows. The facts come from `checks` and `policy`.
 """
 
 import dataclasses
@@ -187,8 +187,8 @@ class VerdictFacts:
     def _find_unproved_parts(self) -> Iterator[Finding]:
         """Yield findings for parts that no test needs, or for a change that no test proves.
 
-        If a test proves any part, two kinds are no findings: parts that were not tried for lack of
-        time, and uncaught mistakes in unchanged code, since tests need not notice each of these.
+        If a test proves any part, these are no findings: parts not tried for lack of time, and
+        mistakes put into unchanged code that no test catches, since tests need not catch each.
         """
         proof = self.judged.proof
         flaky = [f"{test.item_id} is flaky" for test in self._flaky_tests]

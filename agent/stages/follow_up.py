@@ -149,7 +149,7 @@ def _is_asked(
 
 
 def _as_read(thread: Thread, ends: dict[str, ThreadOutcome]) -> Thread:
-    """Return a thread in which comments that our last answer had not read come after it."""
+    """Return a thread in which comments that we had not read when we last answered come last."""
     before = ends.get(thread.thread_id)
     upto = before.last_comment_id if before else 0
     unread = [
@@ -162,7 +162,7 @@ def _as_read(thread: Thread, ends: dict[str, ThreadOutcome]) -> Thread:
 
 
 def _since_ours(thread: Thread, upto: int) -> list[ThreadComment]:
-    """Return the comments of people that our last answer had not read, without commands."""
+    """Return the comments of people that we had not read when we last answered, no commands."""
     ours = (at for at, comment in enumerate(thread.comments) if comment.is_ours)
     last = max(ours, default=-1)
     return [

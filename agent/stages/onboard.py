@@ -59,7 +59,7 @@ def _may_propose(run: Run, desk: Desk) -> bool:
 def _open_pull_request(
     opened: OpenedRepository, measured: MeasuredBase | None, desk: Desk
 ) -> PullRequest:
-    """Open the pull request, with a commit that adds the file of the configuration."""
+    """Open the pull request, with a commit that adds the configuration file."""
     run, base = opened.run, opened.checkout
     report = None
     if measured is not None:
@@ -101,7 +101,7 @@ def _push_file(run: Run, base: Checkout, file: ChangedFile, desk: Desk) -> str:
     token = desk.create_token(run, write=True)
 
     def keep(name: str) -> bool:
-        # An earlier run or attempt pushed it, and perhaps was killed before the pull request.
+        # An earlier run or attempt pushed it; perhaps it was killed before it opened the request.
         desk.say(f"the branch {name} already exists; proposing it as it is")
         return True
 

@@ -50,7 +50,7 @@ def publish_result(
         decided: None: nothing was edited, or rules refused the change.
         refused: The findings for which rules refused it.
         answers: Answers to the items of a follow-up.
-        base: With its environment, if there is a decision.
+        base: A `Prepared`, with its environment, if there is a decision.
 
     Raises:
         Superseded: Issue or pull request are no longer what was approved. A new branch that was

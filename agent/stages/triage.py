@@ -78,7 +78,7 @@ def choose_recipe(ticket: Ticket, models: ChatModel | None = None) -> str:
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
         raise TicketUnclear((f"The ticket has no visible text{hidden}. What should be done?",))
     missing = explain_missing_models(models) if models else ""
-    # The recipe ignores further sentences of a ticket, so a model is preferred for these.
+    # A recipe ignores further sentences of a ticket, so a model is preferred if there are any.
     has_editor = bool(models and models.list_chain("editor") and not missing)
     if recipe.fits_ticket(ticket) and (recipe.states_all(ticket) or not has_editor):
         return recipe.NAME
