@@ -74,7 +74,7 @@ class Memory:
         return ()
 
     def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:
-        """List what people have said to a run since its text was approved."""
+        """List what people have said to a run since the text of its ticket was approved."""
         return ()
 
 

@@ -128,7 +128,7 @@ class Evidence(DecidedChange):
 
     @property
     def shell_setup(self) -> Iterator[str]:
-        """Yield the commands before those of the checks: for the commit and the variables."""
+        """Yield commands to run before the checks: they get the commit and set the variables."""
         checkout = self.prepared.checkout
         if self.branch is None:
             yield f"git switch --detach {checkout.commit}"

@@ -1,7 +1,7 @@
 """Make the content of a pull request from the results of a run: title, text, commit message.
 
-This module joins the results of a run, without the code host. Other modules of `publishing` write
-the texts.
+This module joins the results of a run, and requests nothing from the code host. Other modules of
+`publishing` write the texts.
 """
 
 from collections.abc import Iterator

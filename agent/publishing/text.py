@@ -40,8 +40,8 @@ _PARTS = (
     *("diff", "log"),
 )
 
-#: Pairs of maximum rows of a list and maximum characters of a sentence. The first pair is used that
-#: leaves at most `_VISIBLE` characters before the folded parts, else the last one.
+#: Pairs: maximum rows of a list, maximum characters of a sentence. The first pair that leaves at
+#: most `_VISIBLE` characters before the folded parts is used, else the last one.
 _LIMITS = ((5, 300), (3, 150), (2, 80))
 _VISIBLE = 6_000
 #: The mark of a removed secret, also with the escapes of Markdown.

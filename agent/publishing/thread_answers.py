@@ -35,7 +35,7 @@ _MOST_SOLUTION = 6_000
 
 
 def post_stopped(run: Run, outcome: Outcome, desk: Desk) -> None:
-    """Comment that a follow-up ended without a result, unless people ended run or pull request."""
+    """Comment that a follow-up ended without a result, unless people ended it."""
     over = outcome.reason is Reason.SUPERSEDED and outcome.sentence.startswith(messages.OVER)
     if not over and outcome.reason is not Reason.CANCELLED:
         words = outcome.files.text or sanitise.format_words(outcome.sentence)

@@ -94,7 +94,7 @@ class VerdictFacts:
     """The facts of a decision, and the sentence of each row of the table.
 
     The docstring of a method `describe_…` says when its row applies, as REFERENCE.md prints it. The
-    sentence is empty where the row does not apply.
+    method returns an empty sentence if its row does not apply.
     """
 
     judged: Judgement

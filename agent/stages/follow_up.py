@@ -162,7 +162,7 @@ def _as_read(thread: Thread, ends: dict[str, ThreadOutcome]) -> Thread:
 
 
 def _since_ours(thread: Thread, upto: int) -> list[ThreadComment]:
-    """Return the comments of people that we had not read when we last answered, no commands."""
+    """Return people's comments that we had not read when we last answered, without commands."""
     ours = (at for at, comment in enumerate(thread.comments) if comment.is_ours)
     last = max(ours, default=-1)
     return [

@@ -119,6 +119,6 @@ def _needs_approval(plan: Plan, base: OpenedRepository, guidance: Sequence[Guida
         # A person who asked for another plan wants to see it.
         return True
     if config.plan.approval == "never" or plan.recipe:
-        # A recipe does the same each time.
+        # A recipe does the same each time, so its plan needs no approval.
         return False
     return 2 * len({*plan.files}) > config.scope.max_files

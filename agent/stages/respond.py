@@ -21,7 +21,7 @@ _NO_MODEL = "I can't make this change: no model is configured."
 
 
 def answer_by_rules(pull: PullContext, items: tuple[FollowUpItem, ...]) -> tuple[ItemAnswer, ...]:
-    """Answer the items that are left to a person: settled ones, or all after too many rounds."""
+    """Answer items that are left to a person: those `settled`, or all after too many rounds."""
     about, earlier = pull.about, pull.earlier_rounds
     words = ""
     if about.kind == "review" and earlier >= _REVIEW_ROUNDS:
