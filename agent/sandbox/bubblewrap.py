@@ -184,7 +184,7 @@ class BubblewrapProcess(RunningSandbox):
     def _make_pipe(self, *, reading: bool) -> tuple[int, FileIO]:
         ends = os.pipe()
         ours, theirs = ends if reading else ends[::-1]
-        with suppress(OSError):  # the sum is bounded per user; a small pipe is only slower
+        with suppress(OSError):  # the size of a user's pipes is bounded; small ones only cost speed
             fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         os.set_blocking(ours, False)
         return self._own_descriptor(ours).fileno(), self._own_descriptor(theirs)
@@ -211,7 +211,7 @@ class BubblewrapProcess(RunningSandbox):
 
     def _take_down(self, process: subprocess.Popen[bytes]) -> None:
         self.kill()
-        # Until bubblewrap's child ends with its parent, it is in this process group.
+        # Until bubblewrap's child is set to end with its parent, it is in this process group.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -160,7 +160,7 @@ class _ChangeCollector:
         is_binary = b"\0" in content[:_LOOKED_AT]
         is_wanted = path in self.binaries and len(content) <= MOST_BINARY_BYTES
         if is_binary and not is_wanted and content not in (before, earlier and earlier.after):
-            # A program most likely left a new file behind that the plan does not name.
+            # A new file that the plan does not name was most likely left behind by a program.
             is_unasked = is_new and path not in self.binaries
             severity = Severity.INFO if is_unasked else Severity.REVIEW
             self.skip_path(path, _BINARY, _BY_HAND, severity)

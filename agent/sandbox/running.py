@@ -21,7 +21,7 @@ TICK_SECONDS = 0.1
 _OPENING_SECONDS = 180.0
 """Time limit to create the sandbox and to copy the tree."""
 _GRACE_SECONDS = 60.0
-"""The runner ends a command at its time limit; if it does not, the host kills it so much later."""
+"""Added to a command's time limit: the runner ends it and returns files, or the host kills it."""
 _ANSWER_SECONDS = 120.0
 """Time limit for requests that run no command."""
 _DRAIN_SECONDS = 5.0
@@ -76,7 +76,7 @@ class RunningSandbox:
         """Return an error for the operator; None: the cause is not this machine."""
         return None
 
-    # --- what these call -------------------------------------------------------------------------
+    # --- methods for subclasses to call ----------------------------------------------------------
 
     def send_order(self, *, bounded: bool, **more: Any) -> None:
         self.send(self._nonce + layout.encode_request(self._order, bounded=bounded, more=more))

@@ -60,7 +60,7 @@ class Session:
             self._stack = stack.pop_all()
 
     def run(self, command: str, *, seconds: float) -> CommandResult:
-        """Run a command by `bash -c`, with a time limit."""
+        """Run a command by `bash -c`, for `seconds` at most."""
         return self._sandbox.run_command(command, seconds, self._stopped)
 
     def read(self, path: str) -> bytes | None:

@@ -85,7 +85,7 @@ def open_home(home: Path) -> Path:
 
 
 def _identify(home: Path) -> bytes:
-    """Return a digest of the data folder's disk and inode: other workers may have the same path."""
+    """Return a digest of the data folder's disk and inode: in containers, paths may be the same."""
     state = open_home(home).stat()
     return hashlib.sha256(f"{state.st_dev}/{state.st_ino}".encode()).digest()
 

@@ -114,7 +114,7 @@ def find_unasked(
 def find_altered(base: str, head: str) -> tuple[str, ...]:
     """Find installed files of a change that no package of an index accounts for.
 
-    Code that the change builds during set-up can write any file: into a package that base has in
+    Code that the change builds during set-up can write any file: one of a package that base has in
     the same version, or one that belongs to no package.
     """
     old, new = _list_owners(base), _list_owners(head)

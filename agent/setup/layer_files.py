@@ -57,7 +57,7 @@ def remove_special(top: Path, links: dict[str, tuple[object, ...]] | None = None
 
 
 def delete_repository_files(top: Path, tree: Path) -> list[str]:
-    """Remove what the repository has, too, from written files; return the paths of altered ones.
+    """Remove written files that the repository has, too; return the paths that commands altered.
 
     Args:
         top: Folder with the files that the commands have written.

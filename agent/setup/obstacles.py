@@ -97,7 +97,7 @@ def name_way(lines: Sequence[str]) -> str:
 
 
 def quote_as_code(text: str) -> str:
-    """Quote a program's output or a command as code: one line, cut, with paths from the root."""
+    """Quote output or a command as code: one line, cut, with paths from the repository's root."""
     flat = " ".join(text.split()).replace("`", "'").replace(f"{SANDBOX_TREE}/", "")
     return f"`{flat if len(flat) <= LONGEST else f'{flat[: LONGEST - 1]}…'}`"
 

@@ -1,6 +1,6 @@
 """Read the operator's package indexes, and their hosts, from the variables of uv and pip.
 
-If an index has its files on another host, the operator adds it to MERGEWRIGHT_ALLOW_HOSTS.
+If an index has its files on another host, the operator adds that host to MERGEWRIGHT_ALLOW_HOSTS.
 """
 
 import os

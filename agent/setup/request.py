@@ -18,7 +18,7 @@ class EnvironmentRequest(Record):
     committed: int = 0
     """Time of the base commit, in seconds since the epoch; 0: not known."""
     config: RepoConfig = RepoConfig()
-    """The repository's, or a proposed one: Python, servers, variables, set-up lines."""
+    """The repository's values, or proposed ones: Python, servers, variables, set-up lines."""
     project: Project | None = None
     """Decides which tools are installed."""
     base: Environment | None = None

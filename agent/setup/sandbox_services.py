@@ -177,7 +177,7 @@ def list_accounts(row: ServerRow, env: Mapping[str, str]) -> ServerAccounts:
     """List the accounts that variables name; the first of each is for clients that name none.
 
     Raises:
-        EnvironmentFailed: A variable that should have an address has none.
+        EnvironmentFailed: The value of a variable for an address is not a valid address.
     """
     named: dict[str, list[str]] = {"{user}": [], "{password}": [], "{database}": []}
     for name, text in row.variables.items():

@@ -3,7 +3,7 @@
 They run in one sandbox, with the whole tree, whose only network is a gateway to package indexes.
 What they write is untrusted: only files that the repository does not have are stored, and no link
 in them is followed. A layer serves its repository for as long as all that the commands have read
-of the tree is unchanged. One that a change's code has made serves that change alone.
+of the tree is unchanged. A layer that a change's code has made serves that change alone.
 """
 
 import hashlib

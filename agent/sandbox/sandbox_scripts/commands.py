@@ -98,7 +98,7 @@ def start_command(
         kept: Further descriptors that stay open.
     """
     reading, writing = os.pipe()
-    with suppress(OSError):  # the sum is bounded per user; a small pipe is only slower
+    with suppress(OSError):  # the size of a user's pipes is bounded; small ones only cost speed
         fcntl.fcntl(reading, F_SETPIPE_SZ, 4 * PIECE_BYTES)
     pid = os.fork()
     if pid != 0:
