@@ -4,7 +4,7 @@ It runs on the host, on a unix socket, in threads of the process that opened it.
 its own authority, which only its sandboxes trust, so that it sees every request. It forwards GET
 and HEAD without a body to hosts on a short list, adds the credentials of private indexes, and
 stores answers that their server calls immutable. Git may fetch from the operator's hosts of git
-and the repository's own. All other requests are answered with 403 or 405, and noted.
+and the repository's own. All others get 403 or 405, and are noted; malformed ones get 400.
 """
 
 import base64
