@@ -1,4 +1,4 @@
-"""The first revision: tables as the models describe them; later revisions change older tables."""
+"""Make the tables as the models are now; later revisions change only tables made before them."""
 
 from alembic import context, op
 from sqlmodel import SQLModel
