@@ -1,4 +1,4 @@
-"""Make the tables as the models are now; later revisions change only tables made before them."""
+"""The first revision makes tables as the models are now; later ones change only older tables."""
 
 from alembic import context, op
 from sqlmodel import SQLModel
