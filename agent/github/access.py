@@ -69,7 +69,7 @@ class AccessCache:
     comment_locks: tuple[RLock, ...] = field(
         default_factory=lambda: tuple(RLock() for _ in range(16))
     )
-    """Locked while a status comment is edited; issues whose hashes have one remainder share one."""
+    """Locked while a status comment is edited; an issue's lock is chosen by the issue's hash."""
 
 
 @dataclass(eq=False, repr=False)
@@ -202,7 +202,7 @@ class RepositorySession:
         find_effect: Callable[[], T | None] | None = None,
         scope: TokenScope = TokenScope.TALK,
     ) -> T:
-        """Do the work on the repository as PyGithub knows it; see `retry_request`."""
+        """Do the work with PyGithub's object of the repository; see `retry_request`."""
         return self.access.ask(
             lambda: work(Repository(self.requester(scope), url=f"/repos/{self.name}")),
             doing=doing,
@@ -239,7 +239,7 @@ class RepositorySession:
         scope: TokenScope = TokenScope.TALK,
         **how: Any,
     ) -> T:
-        """Send a GraphQL query with `$owner` and `$name` set; `read` gets its data; see `ask`."""
+        """Send a GraphQL query with `$owner` and `$name` set; `read` converts its data."""
         work = self.requester(scope).query
         owner, _, name = self.name.partition("/")
         variables = {"owner": owner, "name": name, **variables}
@@ -295,7 +295,7 @@ class RepositorySession:
     def _drop(self, scope: TokenScope) -> bool:
         """Forget a token that GitHub refused; return whether we can get another one now.
 
-        We cannot after a personal token; nor after a new one, since GitHub would refuse the next.
+        A personal token cannot be replaced; nor a new one, since GitHub would refuse the next, too.
         """
         with self._lock:
             minted = self._tokens.get(scope)

@@ -304,7 +304,7 @@ def _fetch_log(address: str, api: str) -> str:
 
 
 def _require_safe(address: str, api: str) -> None:
-    """Raise LostReply unless a URL is https; http is allowed for a GitHub simulated here."""
+    """Raise LostReply unless a URL is https; http is allowed for a simulator on this machine."""
     parts = urlsplit(address)
     is_local = {parts.hostname, urlsplit(api).hostname} <= _LOOPBACK
     if not parts.hostname or parts.scheme not in (("http", "https") if is_local else ("https",)):

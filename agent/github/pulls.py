@@ -97,7 +97,7 @@ class GithubPulls:
     ) -> str:
         """Answer a thread once for each key; return the answer's page.
 
-        The answer to a thread on lines goes there; any other, or if that thread is gone, into the
+        An answer to a thread on lines is posted in it; to other threads, or if it is gone, in the
         conversation, with a quotation. `thread` was read in this attempt, so an earlier answer of
         ours is in it; `words` are Markdown of ours.
         """

@@ -148,7 +148,7 @@ class IssuedToken(NamedTuple):
 
 
 class Tokens:
-    """Creates tokens, and remembers all of them, to remove them from texts."""
+    """Creates tokens, and remembers the newest ones, to remove them from texts."""
 
     def __init__(self, who: App | SecretStr, base_url: str, pacing: Pacing) -> None:
         self.who = who

@@ -155,7 +155,7 @@ def _report_wait(postponed: RunPostponed, run_progress: RunProgress) -> None:
     wait = postponed.wait
     match postponed.__cause__:
         case BudgetReached(until=until):
-            # Shown is when the budget is free again, though the run looks earlier, too.
+            # Show when the budget is free again; the run itself looks more often.
             run_progress.show_wait(until or wait.until, wait.reason)
         case ModelUnavailable() | IndexUnavailable() | CodeHostLimited():
             run_progress.show_wait(wait.until, wait.reason)
@@ -233,7 +233,7 @@ def _end_with(
     if waited is not None and not step.at:
         # The records have to begin with the first step, so the end may not become a record now.
         raise problem from error
-    # If the run waited with its end to be posted, it had decided before to wait no longer for this.
+    # If the run waited to post its end, it had decided before to wait no longer for this problem.
     if waited is None or waited.step != Step.DELIVER:
         waiting.postpone_run(problem, step.at, waited)
     sentence = waiting.write_sentence(problem, waited)

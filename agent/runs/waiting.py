@@ -79,8 +79,8 @@ def postpone_run(problem: AgentError, step_at: AnyStep | None, waited: PastWait 
     elif isinstance(problem, BranchMoved):
         after = problem.look_again
     elif isinstance(problem, StoreUnavailable | StoreUnusable) and not problem.is_recorded:
-        # The records cannot be read or written, and none of them may be left out. A recorded error
-        # would occur again without end.
+        # The records cannot be read or written: later, all of them are taken over. Not if the error
+        # itself is recorded, since it would then occur again without end.
         after = None
     asked = problem.plan if isinstance(problem, ApprovalAwaited) else None
     wait = Wait(reason=problem.message, until=until, begin_with=after, plan_asked=asked)

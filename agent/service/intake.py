@@ -1,6 +1,6 @@
 """Intake: whether a labelled issue becomes a run, with which text, and when that is stopped.
 
-Owns the decision and its reason. People without permission may set the label. The event may be
+Owns the decision and its reason. People without permission can set the label. The event may be
 late, doubled or out of order. So everything but the approved text is read again.
 """
 

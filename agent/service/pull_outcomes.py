@@ -58,7 +58,7 @@ def handle_event(
     first = run.run.first
     newest = store.find_newest_run(event.repository_id, run.run.snapshot.issue.number)
     if newest and newest.active and newest.state is RunState.PUBLISHING:
-        # If it is killed while it replaces this one, it has to find it still recorded as open.
+        # If that run is killed while it replaces this one, it must find this one recorded as open.
         return Decision("postponed", f"run {newest.run_id} may just be replacing it")
     if pull.state != "open" and run.active and (about := run.run.follow_up):
         words = f"Pull request #{about.pull} was {pull.state}, so its follow-up was stopped."
@@ -127,7 +127,7 @@ def _handle_push(
         if _is_left_to_people(update):
             continue
         if update and update.active and update.queued_at >= now - age:
-            # The push is decided again, and has queued this follow-up before, which merges it.
+            # This push was decided before, and has queued this follow-up, which will merge it.
             queued += 1
             continue
         pull = _read_pull(event, opened.run.snapshot.issue, about.number, intake_api)

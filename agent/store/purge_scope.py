@@ -21,7 +21,7 @@ class PurgeScope(NamedTuple):
             expression = rf'"repository": ?"{re.escape(self.repository)}"'
         elif self.person:
             name = rf"(?<![\w-]){re.escape(self.person)}(?![\w-])"
-            # Our sentences name people anywhere; they are values of a key, or columns without JSON.
+            # Our sentences name people anywhere; each is the key's value, or a column without JSON.
             sentence = rf'(?:^[^{{]|"sentence": ?")[^"]*{name}|^{name}'
             expression = rf'"(?:author|actor|by)": ?"{name}"|@{name}|{sentence}'
         else:

@@ -3,7 +3,7 @@
 A worker renews its row while it lives. If a row was not renewed for the length of a lease, it is
 deleted and the worker's runs are queued again, in one transaction without other writers. From then
 on no transaction of that worker is accepted, nor any of its writes to the code host. A worker that
-cannot reach the database exits well before others do this. All times are the database's.
+cannot reach the database exits well before others take over. All times are the database's.
 
 On SQLite there is one worker, which holds the lock of the data folder instead.
 """

@@ -59,7 +59,7 @@ class RunReader:
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.pull) == number)
 
     def find_run_of_head(self, repository_id: int, commit: str) -> RunRow | None:
-        """Return the newest run whose branch ended in a commit."""
+        """Return the newest run that left a commit as the last one of its branch."""
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.head) == commit)
 
     def list_open(self, repository_id: int, limit: int) -> tuple[RunRow, ...]:

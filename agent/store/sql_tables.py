@@ -116,7 +116,7 @@ class RunRow(SQLModel, table=True):
     purged_at: float | None = None
     """When its texts and names were deleted; None: they were not."""
     person: str | None = None
-    """Login of the person who set the label. `summarize` computes this to `seconds_to_pull`."""
+    """Login that set the label. `summarize` computes the columns from here to `seconds_to_pull`."""
     origin: str | None = None
     """`ticket`, `dry run`, or the kind of a follow-up."""
     reason: str | None = None
