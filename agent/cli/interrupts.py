@@ -52,7 +52,7 @@ def end_children() -> None:
     below, children = set[int](), {os.getpid()}
     while children := {pid for pid, parent in parents.items() if parent in children} - below:
         below |= children
-    # All are listed before any is ended, so that no thread that waits for one starts another first.
+    # All at once: a thread that waits for one of them has no time to start the next.
     for pid in below:
         with suppress(OSError):
             os.kill(pid, signal.SIGTERM)

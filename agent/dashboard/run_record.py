@@ -166,7 +166,7 @@ def _add_event(event: dict[str, Any], record: RunRecord) -> None:
 
 
 def iter_events(path: Path, *, without: tuple[bytes, ...] = ()) -> Iterator[dict[str, Any]]:
-    """Yield events up to the first line that is not JSON; lines with a `without` are skipped."""
+    """Yield events up to a line that is not JSON; leave out lines that contain one of `without`."""
     with suppress(OSError), open_file(path) as file:
         for line in file:
             if len(line) > _LONGEST_LINE or any(part in line for part in without):

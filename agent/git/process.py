@@ -193,7 +193,7 @@ def _start_git(
         if ended:
             _kill_git(process)
 
-    # An interruption in this very moment must not leave the program waiting.
+    # The thread is started within `try`, so that an interruption meanwhile ends git, too.
     watching = threading.Thread(target=watch, name="git", daemon=True)
     try:
         watching.start()

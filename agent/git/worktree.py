@@ -1,8 +1,8 @@
 """Git for a run: the base commit, work trees, the commit, the branch.
 
-Every git runs on a git directory that no foreign code can reach. Text from outside is never an
-option: it is checked first, and passed as a full ref, an object id or after `--`. Bytes in a work
-tree are the bytes in git; submodules stay empty folders, and LFS files pointers.
+Every git runs on a git directory that no foreign code can reach. Git never reads text from outside
+as an option: it is checked first, and passed as a full ref, an object id or after `--`. Files in a
+work tree have the bytes in git; submodules stay empty folders, and LFS files pointers.
 
 Every function may be called twice, also at the same time, and may raise RepositoryUnfit;
 StorageFull, after which nothing is left half done; CacheGone, if a mirror is gone.

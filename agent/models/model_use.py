@@ -119,7 +119,7 @@ class ChangedBehaviour(Record):
 
 
 class AuthorWords(Record):
-    """The editing model's description of its change; claims, no facts."""
+    """The editing model's description of its change; its claims are not verified."""
 
     summary: str = ""
     behaviour: tuple[ChangedBehaviour, ...] = ()

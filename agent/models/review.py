@@ -19,7 +19,7 @@ class Remark(Record):
 
 
 class SettledFinding(Record):
-    """A finding of the gate that the reviewer accepts, with the reason."""
+    """A finding that the reviewer accepts, with the reason."""
 
     finding: Finding
     why: str
