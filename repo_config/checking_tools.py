@@ -1,7 +1,7 @@
 """Find the commands that check a project besides its tests: configured ones, else detected ones.
 
-A known tool is used if a hook of pre-commit or a job of CI runs it (then with the options of that),
-or if the project has settings for it. The tool reads its settings itself.
+A known tool is used if a hook of pre-commit or a job of CI runs it, with the same options, or if
+the project has settings for it. The tool reads its settings itself.
 """
 
 import posixpath

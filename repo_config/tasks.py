@@ -1,4 +1,4 @@
-"""Read the lines that are run by tasks of make, just and tox, and by the repository's scripts.
+"""Read the lines that tasks (of make, just and tox) and the repository's shell scripts run.
 
 Only the structure of their files is read: conditions and functions are not evaluated.
 """

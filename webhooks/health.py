@@ -22,7 +22,7 @@ from agent.telemetry.metrics import make_process_registry
 from webhooks.admission import RefusedDelivery
 from webhooks.inbox import Committer
 
-#: The worker has a heartbeat every second; after so many seconds without one, it hangs.
+#: The worker sends a heartbeat every second; after so many seconds without one, it hangs.
 _STALE_SECONDS = 30.0
 #: Seconds after which the last refusal no longer counts, since strangers can cause refusals.
 _REFUSED_SECONDS = 600.0

@@ -80,7 +80,7 @@ def open_folder(loaded: Settings, run_id: str) -> Iterator[Path]:
         copy = Path(copies, named)
         if store and store.files:
             store.files.show(named, copy)
-        # Runs by `mergewright run` are not in the database: their files stay on their machine.
+        # Files of runs by `mergewright run` are not in the database, but on that machine.
         yield copy if copy.is_dir() and any(copy.iterdir()) else folder
 
 

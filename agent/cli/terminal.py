@@ -168,7 +168,7 @@ class StepDisplay:
 
 
 def _is_lively(console: Console) -> bool:
-    """Whether the output is a terminal that can show motion, even if FORCE_COLOR is set for a file.
+    """Whether the output is a terminal that can show motion; FORCE_COLOR does not make a file one.
 
     With NO_COLOR, or on a terminal that cannot move its cursor, lines are printed.
     """

@@ -83,7 +83,7 @@ class _Session:
     asked_at: float
     """When GitHub last confirmed the permissions."""
     silent_until: float = 0.0
-    """Until then, pages do not ask GitHub again: it did not answer; by the monotonic clock."""
+    """Until then (monotonic clock), pages do not ask GitHub again, since it did not answer."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Held while GitHub is asked."""
 
@@ -163,7 +163,7 @@ class SignIns:
     def end_github(self, request: Request, state: str, code: str) -> tuple[Person, str]:
         """Return the person that GitHub has signed in, and the page that they came from.
 
-        Raises SignInNeeded for another browser or after ten minutes, AgentError for a bad code.
+        Raises SignInNeeded for another browser or after ten minutes, AgentError for a wrong code.
         """
         cookie = request.cookies.get(self._state_cookie, "")
         try:

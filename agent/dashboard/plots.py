@@ -14,7 +14,7 @@ from agent.dashboard.pages import write_money, write_span, write_word
 from agent.dashboard.statistics import Statistics
 from agent.store.sql_run_lists import UNKNOWN, CountedRun, RunFilters
 
-#: With at least so many days, for which screens lack space, a column is a week; maximum of rows.
+#: With at least so many days, a column is a week, for lack of space; maximum rows of a ranking.
 _MOST_DAYS, _MOST_ROWS = 92, 15
 #: Minimum range of a plot, so that columns do not become too wide.
 _LEAST_DAYS = 30

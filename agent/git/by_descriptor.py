@@ -1,4 +1,4 @@
-"""Access files below a folder by directory descriptors: no link is followed, even a new one.
+"""Access files below a folder by descriptors: no link is followed, not even one made meanwhile.
 
 This file is also copied next to the runner of every sandbox, so it uses only the standard library,
 and runs on every Python that a repository may ask for.

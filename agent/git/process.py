@@ -267,7 +267,7 @@ def _kill_git(process: subprocess.Popen[bytes]) -> None:
             process.wait(5.0)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        # Wait for its children: the caller may delete its files, and they could still write.
+        # Wait for git's children, which could still write files that the caller deletes next.
         end = time.monotonic() + 1.0
         while time.monotonic() < end:
             os.killpg(process.pid, 0)

@@ -145,7 +145,7 @@ def _make_unfit(why: str) -> RepositoryUnfit:
 
 
 def read_difference(place: GitPlace, commit: str, tree: str) -> Change:
-    """Read the difference; RepositoryUnfit: it is too large, or has links or submodules."""
+    """Read the change from a commit to a tree; RepositoryUnfit: too large, links or submodules."""
     entries = objects.compare_trees(place, commit, tree)
     if len(entries) > MOST_FILES:
         raise _make_unfit(f"changes more than {MOST_FILES:,} files")
@@ -187,8 +187,8 @@ def make_follow_up_commit(
 ) -> str:
     """Create in our mirror the next commit of the branch; equal arguments give the same one.
 
-    `change` is relative to the checkout. If the base was merged in, that is a merge commit, with
-    the rest of the Change in a commit on top, or in it if both conflict; no commit is rewritten.
+    `change` is relative to the checkout. If the base was merged in, a merge commit is made, and one
+    on top with the rest of the Change; on conflicts, one merge has it all. No commit is rewritten.
     Returns the branch's head if nothing is to commit, or branch and Change are equal to the base.
     """
     against, made = branch_state.checkout.commit, branch_state.head

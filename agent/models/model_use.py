@@ -104,7 +104,7 @@ class ModelAccount:
         return next((use.model for use in reversed(self._uses) if use.role == role), "")
 
     def choose_model(self, role: Role, chain: Sequence[str]) -> str:
-        """Return the model that answered last if it is in the chain; empty: use its first."""
+        """Return the model that answered last if it is in the chain, else "": the chain's first."""
         answered = self.find_last_model(role)
         return answered if answered in chain else ""
 

@@ -59,7 +59,7 @@ def make_readiness(reason: str | None, **facts: object) -> Readiness:
 
 
 async def find_failure(trial: Callable[[], object]) -> str | None:
-    """Run a trial for at most five seconds; return why it failed; None: it did not."""
+    """Run a trial for at most five seconds; return why it failed, or None."""
     try:
         async with asyncio.timeout(_TRIAL_SECONDS):
             await asyncio.to_thread(trial)

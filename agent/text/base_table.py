@@ -12,7 +12,7 @@ from agent.text import sanitise
 from agent.text.check_summary import format_count
 
 HEADINGS = ("check", "command", "result", "fails already", "seconds")
-#: Maximum names of tests that fail already, for people and for models.
+#: Maximum names of a check's failures, for people and for models.
 _MOST_LISTED, _MOST_OF_MODEL = 5, 40
 _LONGEST = 100
 

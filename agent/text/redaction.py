@@ -152,7 +152,7 @@ def _replace_spans(text: str, spans: Iterable[Span]) -> str:
 
 
 def _remove_secret(found: str) -> str:
-    """Replace a secret; if it has line ends or markup, its signs that are no letters stay."""
+    """Replace a secret; if it has line ends or markup, all signs but letters and digits stay."""
     if "\n" not in found and not any(sign in "`|<>" for sign in found):
         return REMOVED
     return REMOVED + "".join(sign for sign in found if sign not in _LETTERS)

@@ -34,7 +34,7 @@ _ACTING = re.compile(
     r"|\w{0,20}://[^\s`|<>'\"]*|(?<![A-Za-z0-9])www\.\w[^\s`|<>]*",
     re.IGNORECASE,
 )
-#: The signs that make them act, and those that, in commit messages, stop GitHub's workflows.
+#: Signs that make such a link, and those in commit messages that keep GitHub's workflows off.
 _SIGNS = re.compile(
     # Markdown removes a backslash before a dash.
     rf"{_MENTION}|#+(?=\d)|(?<![A-Za-z0-9])(?P<gh>GH)\\?-(?=\d)"
