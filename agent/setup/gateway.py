@@ -211,7 +211,10 @@ class Gateway(ThreadingUnixStreamServer):
     def make_context(self, host: str) -> ssl.SSLContext:
         """Return a TLS context for a host."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._authority.issue_cert(host).configure_cert(context)
+        certificate = self._authority.issue_cert(host).private_key_and_cert_chain_pem
+        # Of a killed process, what is in this folder is removed later.
+        with certificate.tempfile(dir=str(Path(self.outlet.socket).parent)) as path:
+            context.load_cert_chain(path)
         return context
 
     # --- allowed hosts ------------------------------------------------------------------------
