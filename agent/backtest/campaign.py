@@ -39,6 +39,7 @@ from agent.stages import checkout, environment
 from agent.steps import BREAK_OFF_SECONDS, Cancellation
 from agent.store.sql_run_store import open_store
 from agent.telemetry.private_files import write_private_file
+from agent.text.check_summary import format_count
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -110,7 +111,8 @@ class Campaign:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
         if missing := len(self.order.tasks) - len(rows):
-            self.say(f"{missing} tasks did not start: {self._find_limit(rows.values())}")
+            tasks = format_count(missing, "task")
+            self.say(f"{tasks} did not start: {self._find_limit(rows.values())}")
         names = [task.instance_id for task in self.order.tasks]
         return tuple(rows[name] for name in names if name in rows)
 

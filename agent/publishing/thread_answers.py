@@ -202,7 +202,7 @@ def list_notes(
             "are for our last commit, before theirs."
         )
     if pull.threads_left:
-        notes.append(f"{pull.threads_left} more threads are left for the next round.")
+        notes.append(f"{format_count(pull.threads_left, 'more thread')} left for the next round.")
     if is_edited and is_published:
         notes.append(
             "People edited this text, so the rest was not updated. For results on "

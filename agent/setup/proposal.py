@@ -41,7 +41,7 @@ _MOST_TESTS = 0.75
 #: Share of the tests that may stop passing before a model searches again.
 _LESS = 0.1
 #: Keys that decide about a set-up.
-_DECIDING = {"root", "python", "system_packages", "env", "services", "setup", "checks"}
+_DECIDING = {"root", "python", "django", "env", "services", "setup", "checks"}
 
 
 def propose(tree: Tree, measured: Mapping[str, Any]) -> str:

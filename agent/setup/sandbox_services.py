@@ -184,7 +184,9 @@ def list_accounts(row: ServerRow, env: Mapping[str, str]) -> ServerAccounts:
         value = env.get(name, "")
         if text in named:
             # A longer name means the same, such as DB_USERNAME instead of DB_USER.
-            named[text] += [value, *(env[longer] for longer in env if longer.startswith(name))]
+            # The value of a name with `_FILE` is a path.
+            longer = (key for key in env if not key.endswith("_FILE"))
+            named[text] += [value, *(env[other] for other in longer if other.startswith(name))]
         elif "://" in text:
             try:
                 url = urlsplit(value)

@@ -5,6 +5,7 @@ Files are stored when a step begins and ends, and before any effect that others 
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
@@ -60,6 +61,8 @@ class SqlRunFiles:
                 shutil.rmtree(folder, ignore_errors=True)
                 self._write_files(run_id, folder)
                 self._shown[folder] = number
+            with suppress(OSError):
+                os.utime(folder)
             self._remove_unused(folder.parent)
 
     def _remove_unused(self, copies: Path) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
@@ -18,6 +18,7 @@ UNKNOWN = "unknown"
 Repositories = Collection[int] | None
 """Numbers of the repositories whose runs count; None: all."""
 _MOST_CHOICES = 500
+_DAY = 86_400
 
 
 class RunFilters(BaseModel):
@@ -134,7 +135,7 @@ def _match(filters: RunFilters, repositories: Repositories) -> Iterator[ColumnEl
     if filters.since:
         yield col(RunRow.queued_at) >= _begin(filters.since)
     if filters.until:
-        yield col(RunRow.queued_at) < _begin(filters.until + timedelta(1))
+        yield col(RunRow.queued_at) < _begin(filters.until) + _DAY
 
 
 def _begin(day: date) -> float:

@@ -111,7 +111,7 @@ class Redactor:
         return tuple((places[start], places[end - 1] + 1) for start, end in found)
 
     def _find_spans(self, letters: bytes) -> Iterator[Span]:
-        needles, grams = self._needles, self._grams
+        grams, needles = self._grams, self._needles
         for needle in needles:
             # So short a piece may contain no whole gram at the places that are looked up below.
             if needle.enough < 2 * _GRAM:

@@ -1,5 +1,6 @@
 """The folder of a run in the database of a fleet, also while the connection fails."""
 
+import os
 from contextlib import closing, contextmanager
 
 import pytest
@@ -86,6 +87,17 @@ def test_whole_lines_are_stored_each_once(fleet, tmp_path, fault):
     path.write_bytes(whole + b'{"event": "half"}\n')
     events.store()
     assert fleet.stored() == path.read_bytes()
+
+
+def test_an_old_copy_that_is_shown_again_stays(fleet, tmp_path):
+    events = fleet.carry(tmp_path / "run")
+    events.append("run", "began")
+    events.store()
+    copy = tmp_path / "copies" / "r1"
+    for _ in range(2):
+        fleet.files.show(fleet.run_id, copy)
+        assert (copy / FILE_NAME).exists()
+        os.utime(copy, (0, 0))
 
 
 def test_files_are_stored_again_while_the_database_is_away(fleet, tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PRONOUNS = {"each", "found", "given", "known", "one", "other", "own", "said", "some", "told"}
 CEILINGS = {
     "lines of agent": 2_109,
-    "lines of agent/backtest": 757,
+    "lines of agent/backtest": 759,
     "lines of agent/checks": 4_657,
     "lines of agent/cli": 2_540,
     "lines of agent/conversation": 540,
@@ -30,16 +30,16 @@ CEILINGS = {
     "lines of agent/runs": 1_368,
     "lines of agent/sandbox": 3_842,
     "lines of agent/service": 1_973,
-    "lines of agent/setup": 4_929,
+    "lines of agent/setup": 4_931,
     "lines of agent/stages": 2_638,
-    "lines of agent/store": 3_143,
+    "lines of agent/store": 3_147,
     "lines of agent/telemetry": 998,
     "lines of agent/text": 1_011,
     "lines of repo_config": 3_570,
-    "lines of tests": 49_106,
+    "lines of tests": 49_120,
     "lines of webhooks": 640,
     "uses of model_copy": 2,
-    "lines that bind a pronoun": 23,
+    "lines that bind a pronoun": 24,
     "calls that splat a local tuple": 41,
 }
 

@@ -187,6 +187,7 @@ def test_a_page_that_is_asked_for_with_nonsense_is_a_page_that_says_so(operator)
     for path, status, words in (
         ("/runs?page=abc", 400, "page: Input should be a valid integer"),
         ("/runs?since=never", 400, "since"),
+        ("/runs?until=9999-12-31", 200, "run"),
         ("/nothing", 404, "does not exist"),
     ):
         answer = operator.get(path)

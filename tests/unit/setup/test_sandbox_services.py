@@ -45,6 +45,7 @@ def test_only_a_place_that_was_ordered_says_that_a_server_did_not_start():
         ({"DATABASE_URL": "postgres://u%40x:p@db:5432/n"}, ["u@x"], ["n"]),
         ({"DATABASE_URL": "postgres://localhost", "PGUSER": ""}, ["postgres"], ["postgres"]),
         ({"DB_USERNAME": "u", "POSTGRES_DB": "n", "POSTGRES_DB_TEST": "t"}, ["u"], ["n", "t"]),
+        ({"DB_USER_FILE": "/run/user", "POSTGRES_DB": "n"}, ["postgres"], ["n"]),
     ],
 )
 def test_users_and_databases_are_those_that_variables_name(env, users, databases):
