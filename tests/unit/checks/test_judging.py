@@ -29,10 +29,10 @@ from tests.unit.trees import make_environment, make_project
 
 FILE = "tests/test_shop.py"
 OLD, NEW, FAR = f"{FILE}::test_old", f"{FILE}::test_new", "far.py::test_far"
-BASE: dict[str, str | bytes] = {"shop.py": "A = 1\n\n\nB = 2\n", FILE: "def test_old():\n    f()\n"}
+BASE: dict[str, str | bytes] = {"shop.py": "A = 1\n\n\nB = 2\n", FILE: "def test_old(): f()\n"}
 AFTER: dict[str, str | bytes | None] = {
     "shop.py": "A = 3\n\n\nB = 4\n",
-    FILE: "def test_old():\n    f(1)\n\n\ndef test_new():\n    f(2)\n",
+    FILE: "def test_old(): f(1)\ndef test_new(): f(2)\n",
 }
 #: One test is flaky; of two parts, only a test that is not near needs one.
 RUNS = {
@@ -60,8 +60,7 @@ class Jobs(nullcontext[Any]):
 
 def test_no_configured_check_has_the_name_of_one_of_ours(tmp_path: Path) -> None:
     made, tree = change(AFTER, BASE)
-    base = suite_of(OLD, FAR, seconds=90.0)
-    project = make_project(test_runner="pytest")
+    base, project = suite_of(OLD, FAR, seconds=90.0), make_project(test_runner="pytest")
     contract = Contract(config=RepoConfig(), project=project, source=None)
     limits = SandboxLimits(seconds=9, memory_bytes=9, processes=9, disk_bytes=9)
     site = Site(tmp_path, make_environment(), contract.config, project, limits, until=math.inf)
