@@ -173,7 +173,7 @@ def _compare_findings(name: str, before: AnyRun, after: LintRun) -> LintComparis
 # --- rules -----------------------------------------------------------------------------------
 
 
-def apply_rules(
+def add_rule_findings(
     compared: tuple[AnyComparison, ...],
     base: CheckReport,
     head: CheckReport,

@@ -307,7 +307,7 @@ def test_a_change_is_ready_only_if_each_test_of_base_has_an_outcome_on_it() -> N
             for side, run in (("base", base), ("head", head))
         )
         compared = compare_sides(before, after, versions, *touched, **again)
-        compared = compare.apply_rules(compared, before, after, contract)
+        compared = compare.add_rule_findings(compared, before, after, contract)
         verdict = weigh(*compared, is_partial=head.is_partial)
         if not verdict.publish or verdict.review:
             continue
