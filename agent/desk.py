@@ -1,4 +1,4 @@
-"""The clients a stage may be given, and the folders of one run."""
+"""Give stages their clients, and the folders of one run."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ _REDACTED = ("github_token", "github_private_key", "webhook_secret", "signing_ke
 
 
 class Sessions(Protocol):
-    """Opens sandboxes for models: `agent.runs.sessions`. Raises SandboxMissing."""
+    """Opens sandboxes for models, as `agent.runs.sessions` does. Raises SandboxMissing."""
 
     def open(
         self, opened: OpenedRepository, change: Change, stopped: Flag | None = None
@@ -63,7 +63,7 @@ OpenedT = TypeVar("OpenedT", bound=OpenedRepository)
 
 
 class Memory:
-    """Records of this run and of others: none here; the store has its own."""
+    """Lists records of this run and of others. This class has none; that of the store has them."""
 
     def list_history(self, run: Run) -> tuple[PastRun, ...]:
         """For a follow-up: list the run that opened the pull request, then earlier follow-ups."""
@@ -74,7 +74,7 @@ class Memory:
         return ()
 
     def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:
-        """List what people have said to a run since its text was approved."""
+        """List what people have said to a run since the text of its ticket was approved."""
         return ()
 
 
@@ -87,7 +87,7 @@ class Desk:
     sandbox: Sandbox
     index: PackageIndex
     say: Callable[[str], None]
-    """Called with a line of progress, or of a check's output; in any thread."""
+    """Called with a line of progress, or of a check's output; from any thread."""
     sessions: Sessions | None = None
     """Opens sandboxes for models; None: no model is used."""
     models: ChatModel | None = None
@@ -99,7 +99,7 @@ class Desk:
     signing_key: Ed25519PrivateKey | None = None
     """Signs the log of the run; None: there is no run."""
     grants: int = 1
-    """Times that the run was allowed its money and minutes."""
+    """How often the run has got its money and minutes: once, and again with each continuation."""
     facts: RunFacts = field(default_factory=RunFacts)
     memory: Memory = field(default_factory=Memory)
 
@@ -114,15 +114,15 @@ class Desk:
     def environment(self, prepared: Prepared) -> Environment:
         """Return the run's environment, also if another process built it.
 
-        Raises CacheGone if it cannot be had unchanged; the run continues with the step that makes
-        it.
+        Raises CacheGone if it is gone and a new one would differ: then the run goes back to the
+        step that builds it.
         """
         environment, stored = prepared.environment, storage.locate_environment(self.settings, "")
         wants_more = prepared.contract.project.node_tools - dict(environment.tools).keys()
         parts = (environment.key, *(Path(layer.folder).name for layer in environment.layers))
         if not Path(environment.path).is_relative_to(stored):
             return environment
-        # Each of them is noted as used.
+        # Noting the use of each part keeps all of them from being removed during the run.
         if all(storage.note_use(self.settings, key) for key in parts) and not wants_more:
             return environment
         request = self._request(prepared, self.open_base(prepared).folder)
@@ -139,9 +139,9 @@ class Desk:
     def environment_of_change(
         self, prepared: Prepared, requirements: tuple[str, ...] = ()
     ) -> Environment:
-        """Return the environment of the change in the head folder, by base's set-up lines.
+        """Return the environment of the change in the head folder, built by base's set-up lines.
 
-        `requirements` are the change's.
+        `requirements` are those that the change adds or edits.
         """
         request = self._request(prepared, self.head_folder(prepared.run))
         request = replace(request, base=self.environment(prepared), newer=requirements)
@@ -152,7 +152,7 @@ class Desk:
     def update_locks(self, prepared: Prepared, stale: Sequence[CompiledFile]) -> UpdatedLocks:
         """Update the locks of the head folder with their own tools.
 
-        `stale` are requirements to compile. EnvironmentFailed: the project's lock is not updated.
+        `stale`: requirements to compile. Raises EnvironmentFailed if the lock cannot be updated.
         """
         request = self._request(prepared, self.head_folder(prepared.run))
         return environments.update_locks(
@@ -178,7 +178,7 @@ class Desk:
         return self.settings.home / "mirrors"
 
     def create_token(self, run: Run, *, write: bool) -> str:
-        """Get a token for git, for the run's repository alone; no text shows it."""
+        """Get a token for git, for the run's repository alone; redacted in every text."""
         token = self.code_host.create_credential(run, write=write)
         self.redactor.learn(token)
         return token
@@ -187,13 +187,13 @@ class Desk:
         return self.settings.home / "runs" / run.run_id
 
     def sign_log(self, run: Run) -> Seal | None:
-        """Sign the log of the run as it is now (StorageFull)."""
+        """Sign the log of the run as it is now. Raises StorageFull."""
         if self.signing_key is None:
             return None
         return signature.sign_run(self.run_folder(run), self.signing_key)
 
     def store_file(self, run: Run, name: str, text: str) -> Path:
-        """Write a file into the run's folder (StorageFull)."""
+        """Write a file into the run's folder. Raises StorageFull."""
         place = self.run_folder(run) / name
         write_private_file(place, text)
         return place
@@ -201,7 +201,7 @@ class Desk:
     def store_report(self, run: Run, report: CheckReport) -> Path:
         """Write `checks-base.json` or `checks-head.json`, without secrets; may run twice."""
         kept = self.redactor.redact_record(report)
-        # In ASCII: people may print the file, whose text may contain anything.
+        # In ASCII, since the text may contain any character, and people may print the file.
         text = kept.model_dump_json(indent=1, ensure_ascii=True)
         return self.store_file(run, f"checks-{report.side}.json", text)
 
@@ -218,11 +218,11 @@ class Desk:
         return str(self.run_folder(run) / "run.log")
 
     def base_folder(self, run: Run) -> Path:
-        """Work tree of the base commit: a cache, gone after the run, never written to."""
+        """Return the folder of the base commit: a cache, gone after the run, never written to."""
         return self.settings.home / "trees" / run.run_id / "base"
 
     def head_folder(self, run: Run) -> Path:
-        """Work tree with the change: a cache as well, rebuilt from commit and Change."""
+        """Return the folder of the change: a cache as well, rebuilt from the commit and Change."""
         return self.settings.home / "trees" / run.run_id / "head"
 
 
@@ -231,7 +231,7 @@ Compose = Callable[..., Desk]
 
 
 def make_redactor(settings: Settings) -> Redactor:
-    """Make what knows the secrets of the operator, and keeps them out of every text."""
+    """Make the redactor that knows the operator's secrets, and removes them from every text."""
     redactor = Redactor()
     for name in _REDACTED:
         # A file that cannot be read is reported where it is used.

@@ -51,10 +51,10 @@ P = ParamSpec("P")
 
 _log = structlog.get_logger()
 
-#: Of larger results the events have only the digest.
+#: Maximum size of a result in the events; of a larger one they have only the digest.
 _RECORDED_BYTES = 64 * 1024
-#: Maximum number of workers that may be lost during a step, which may be the cause. Steps that only
-#: ran at the same time count too.
+#: If so many workers were lost during a step, it is not tried again, since it may be the cause. A
+#: loss also counts for steps that only ran at the same time.
 _MOST_LOST = 20
 #: Seconds for which an interrupted command waits for its steps to end.
 BREAK_OFF_SECONDS = 3.0
@@ -99,7 +99,7 @@ class Watcher(Protocol):
     def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None: ...
 
 
-#: How the minutes of conversation steps are used, by the ends of their names.
+#: What the time of a conversation's step was used for, by the last word of the step's name.
 _USES = {"calls": "commands", "reply": "models"}
 
 
@@ -190,7 +190,7 @@ class Steps:
                 watcher.started(name)
             self._may_begin(name)
             result = called()
-            # The result has to survive the process.
+            # Another process may need the result, so it has to be JSON.
             value = result_adapter(work).dump_json(result).decode()
             seconds = round(time.monotonic() - begun, 3)
             # Replies and results of calls have events of their own, which are redacted.
@@ -205,7 +205,7 @@ class Steps:
                 error.name_branch(result.branch, result.commit, "its record could not be written")
             value, failure = None, errors.make_failure(error)
         finally:
-            # Also if the process is interrupted and makes no record.
+            # This also runs if the process is interrupted and makes no record.
             seconds = self.seconds[name] = round(time.monotonic() - begun, 3)
             self._report_ended(name, seconds, ok=value is not None)
             if value is None:
@@ -217,12 +217,12 @@ class Steps:
         return StepRecord(seconds=seconds, value=value, failure=failure)
 
     def _record_start(self, name: AnyStep) -> None:
-        """Record that a step begins: a step that others can see, on disk; any other runs again."""
+        """Record a step's start: on disk if it has effects outside; any other can run again."""
         is_lasting = name.step.is_lasting
         record = self._events.append if is_lasting else self._events.note
         record(name, "started", at=round(read_clock(), 3))
         try:
-            # A process that goes on after a kill, also on another machine, counts the attempts.
+            # After a kill, the next process counts the attempts, maybe on another machine.
             self._events.store()
         except AgentError:
             if is_lasting:
@@ -233,7 +233,7 @@ class Steps:
             watcher.ended(name, seconds, ok=ok)
 
     def _explain_error(self, name: AnyStep, problem: Exception) -> AgentError:
-        """Return the error to record; if the run was stopped, that is the cause."""
+        """Return the error to record; if a stop of the run ended the step, that of the stop."""
         broken_off = not name.step.is_lasting or isinstance(problem, Cancelled)
         if self._cancellation.is_set() and broken_off:
             if self._cancellation.is_broken_off:
@@ -249,7 +249,7 @@ class Steps:
         return error
 
     def _may_begin(self, name: AnyStep) -> None:
-        """Raise if a step may not begin; the last step, which reports that, always may."""
+        """Raise if a step may not begin. A stop does not keep the last step from reporting it."""
         if (lost := self._events.unfinished[name]) >= _MOST_LOST:
             raise InternalError(
                 f"The worker was lost {lost} times during '{name}', so this step is not tried"
@@ -257,7 +257,7 @@ class Steps:
             )
         if name.step is Step.DELIVER:
             return
-        # An earlier attempt may have had effects that others see, for which the step itself looks.
+        # An earlier attempt may have had effects that others see: the step has to look for these.
         begun = name.step.is_lasting and name in self._events.begun
         if self._cancellation.is_set() and not begun:
             raise ProcessEnding if self._cancellation.is_broken_off else self._cancellation.problem
@@ -302,7 +302,7 @@ class Steps:
 def make_agent_error(problem: Exception) -> AgentError:
     if isinstance(problem, AgentError):
         return problem
-    # copytree joins the messages of its errors, such as that of a full disk.
+    # The error of copytree has no errno, only the joined messages of all its errors.
     if isinstance(problem, OSError) and (
         problem.errno in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(problem)
     ):

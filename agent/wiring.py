@@ -38,7 +38,7 @@ _log = structlog.get_logger()
 def make_local_desk(
     settings: Settings, say: Callable[[str], None], stopped: Flag | None = None
 ) -> Desk:
-    """Compose a desk on this machine for a command that carries no run."""
+    """Compose a desk on this machine for a command that executes no run."""
     redactor = make_redactor(settings)
     return on_this_machine(settings)(say=say, redactor=redactor, stopped=stopped)
 
@@ -76,8 +76,8 @@ def _make_desk(
 
 
 def make_models(settings: Settings) -> ProvidedModels | None:
-    """Make what asks models; None: no model is set."""
-    # A run without a model loads nothing of all this.
+    """Make the client of the configured models; None: no model is configured."""
+    # Imported here, so that a run without a model does not load it.
     from agent.llm.routes import list_chains
 
     chains = list_chains(settings)
@@ -85,7 +85,7 @@ def make_models(settings: Settings) -> ProvidedModels | None:
 
 
 def make_provided_models(chains: Chains, settings: Settings) -> ProvidedModels:
-    """Make what asks the models of these chains; see `routes.require_prices`."""
+    """Make the client of the models of these chains. Raises as `routes.require_prices`."""
     from agent.llm import routes
 
     catalogue = routes.load_catalogue(settings)
@@ -93,7 +93,7 @@ def make_provided_models(chains: Chains, settings: Settings) -> ProvidedModels:
     from agent.llm.provided import ProvidedModels
 
     def redact(text: str) -> str:
-        # Keys change while the process lives.
+        # The keys are read again each time, since they may change while the process lives.
         return make_redactor(settings)(text)
 
     return ProvidedModels(
@@ -106,12 +106,12 @@ def make_provided_models(chains: Chains, settings: Settings) -> ProvidedModels:
 
 
 def make_access(settings: Settings) -> Access:
-    """Return the access to GitHub that all of one process shares; requests nothing yet.
+    """Return the access to GitHub that a whole process shares; no request is sent yet.
 
-    Writes outside of runs, such as the intake's, are in the process's log. Raises SettingsInvalid
+    The process's log records writes outside of runs, such as the intake's. Raises SettingsInvalid
     if there is neither App nor token, or both, or the key cannot be used.
     """
-    # Only runs on GitHub need its client; the others start without.
+    # Imported here, since only runs on GitHub need its client.
     from agent.github import access
 
     return access.connect_to_github(settings, record=lambda kind, facts: _log.info(kind, **facts))
@@ -120,7 +120,7 @@ def make_access(settings: Settings) -> Access:
 def on_github(settings: Settings, access: Access) -> Compose:
     """Return the maker of desks for runs of issues.
 
-    `access` is that of the process, which caches facts about our account and repositories.
+    `access` is that of the whole process; it caches facts about our account and repositories.
     """
     # Loaded now, so that the first run does not wait for it.
     from agent.github.code_host import GithubCodeHost
@@ -134,7 +134,7 @@ def on_github(settings: Settings, access: Access) -> Compose:
 
     def reach(events: RunEvents) -> CodeHost:
         def record(kind: str, facts: Mapping[str, object]) -> None:
-            # The write has happened, also after the end of the attempt.
+            # A write that ends after the attempt has still happened, so this is no error.
             with suppress(EventsClosed):
                 events.append("forge", kind, **facts)
 
@@ -155,7 +155,7 @@ def make_intake_api(settings: Settings, access: Access) -> GithubIntakeApi:
 def require_machine(settings: Settings) -> None:
     """Create the data folder, and check for problems that would stop every run on this machine.
 
-    SettingsInvalid: the folder cannot be made. Else as `limit_probes.require_machine`.
+    Raises SettingsInvalid if the folder cannot be made, else as `limit_probes.require_machine`.
     """
     # Sandboxes run as another user: what is laid out for them must be readable, whatever the
     # shell's umask was.
@@ -172,7 +172,7 @@ def require_machine(settings: Settings) -> None:
 def require_models(settings: Settings) -> None:
     """Raise ModelUnusable if a configured model cannot be used, with the reasons.
 
-    SettingsInvalid: the file of a provider's key cannot be read.
+    Raises SettingsInvalid if the file of a provider's key cannot be read.
     """
     model_keys()
     if (models := make_models(settings)) is None:

@@ -1,9 +1,9 @@
-"""The flow of a ticket, and of requests on a pull request; nothing but the order.
+"""Define the order of the steps of a run, for a ticket or for requests on a pull request.
 
-No I/O here, no clock, no chance: everything happens in a step, whose name is stable and unique and
-whose result is a small record. So a durable engine can implement `once` and repeat the function
-from the top; a finished step is then remembered, not done again. Replies of models and their calls
-are steps as well: `agent.editing.loop`.
+This module has no I/O, clock or random values: everything happens in a step, whose name is stable
+and unique and whose result is a small record. So a durable engine can implement `once`, and repeat
+`run_task` from the top: a finished step returns its recorded result. Replies of models and the
+calls in them are steps as well (`agent.editing.loop`).
 """
 
 from functools import partial
@@ -44,9 +44,9 @@ from agent.stages import (
 
 
 def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
-    """Bring a ticket to a pull request, or what people and CI ask of one to commits and answers.
+    """Turn a ticket into a pull request, or requests on a pull request into commits and answers.
 
-    Of a pull request the whole branch is compared with its base, as the first change was.
+    Requests come from people and CI. For them, the whole branch is compared with its base again.
 
     Raises:
         RunStopped: The run ends without a result; the error says why.
@@ -101,7 +101,7 @@ def _bring_up(decided: DecidedChange, run_context: RunContext) -> tuple[DecidedC
             tried = moved.judge(Draft(plan=decided.plan, change=start.change))
             tried = decide.with_review(tried, decided.notes, base.contract)
             checked = validate.gather_results(tried, decided.notes, moved)
-    assert checked is not None  # noqa: S101  without a pull request, what rules refuse is raised
+    assert checked is not None  # noqa: S101  without a pull request, it raises instead
     return replace(checked, work=decided.work), moved
 
 
@@ -116,7 +116,7 @@ def _check_base(run: Run, once: StepRunner, desk: Desk) -> Outcome:
 
 
 def _open_base(start: BranchState, run: Run, once: StepRunner, desk: Desk) -> OpenedRepository:
-    """Provide the base commit, and read the repository's requirements there."""
+    """Provide the base commit, and read the repository's configuration there."""
     desk.facts.checkout = commit = start.checkout
     checkout.restore_checkout(run, start, desk)
     contract = once(Step.READ_CONFIG, checkout.read_contract, run, commit, desk)
@@ -131,8 +131,8 @@ def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: De
     def scout(*args: Any) -> scouting.Search:
         return scouting.begin_search(run_context, *args)
 
-    # Only steps decide the further flow, so that a continued run repeats the same ones.
     measure = partial(environment.prepare_environment, opened)
+    # The recorded roles decide, not today's models, so that a continued run has the same steps.
     prepared = Preparation(once, desk, measure, scout if "editor" in roles else None)
 
     def judge(draft: Draft) -> Round:
@@ -143,7 +143,7 @@ def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: De
 
 
 def _prepare_base(run_context: RunContext) -> None:
-    """Prepare the base for a change; propose the configuration that takes."""
+    """Prepare the base for a change, and propose the configuration that this needs."""
     if run_context.preparation.ready is not None:
         return
     once, base, desk = run_context.once, run_context.base, run_context.desk
@@ -159,7 +159,7 @@ def _by_recipe(run_context: RunContext) -> Round:
     """Plan, edit, judge: a recipe makes the same change each time, so it has one try.
 
     Raises:
-        TicketUnclear: Django does not take what the ticket states.
+        TicketUnclear: Django does not accept what the ticket states.
     """
     once, desk = run_context.once, run_context.desk
     desk.facts.plan = agreed = once(Step.PLAN, recipe.draft_plan, run_context.task.parameters)
@@ -170,7 +170,7 @@ def _by_recipe(run_context: RunContext) -> Round:
 
 
 def _by_model(run_context: RunContext) -> tuple[Round, Attempt]:
-    """One conversation from the plan to a change that passes.
+    """Carry out the ticket in one conversation with a model, from the plan to the best change.
 
     Raises:
         EditFailed: Nothing was changed.
@@ -184,12 +184,12 @@ def _by_model(run_context: RunContext) -> tuple[Round, Attempt]:
 
 
 def _plan_by_model(run_context: RunContext) -> Attempt:
-    """Plan while the base is prepared, and await the approval."""
+    """Have the model plan while the base is prepared, and await the plan's approval."""
     once, desk = run_context.once, run_context.desk
     try:
         attempt = attempts.begin_attempt(run_context)
     except UNPREPARED:
-        # The preparation has failed meanwhile: the run's own steps fail in the same way.
+        # The preparation has failed in its thread: the run's own steps fail in the same way.
         _prepare_base(run_context)
         raise
     _prepare_base(run_context)
@@ -203,13 +203,13 @@ def _plan_by_model(run_context: RunContext) -> Attempt:
 def _by_answers(
     pull: PullContext, run_context: RunContext
 ) -> tuple[Round | None, Attempt | None, tuple[ItemAnswer, ...]]:
-    """Answer by rules first, then by one conversation that begins at the branch."""
+    """Answer the items by rules first, then by one conversation, which edits the branch."""
     task, history = run_context.task, run_context.history
     if follow_up.is_by_recipe(pull, task.start, task.items):
         return _by_recipe_again(run_context)
     answered = run_context.once(Step.SETTLE, respond.answer_by_rules, pull, task.items)
     draft, answers, attempt = respond.answer_by_model(answered, pull.plan, run_context)
-    # The branch stays as it is where nothing was edited or merged in.
+    # If nothing was edited or merged in, the branch stays as it is.
     if not task.brings_news(draft.change, answers):
         return None, None, answers
     _prepare_base(run_context)
@@ -218,7 +218,7 @@ def _by_answers(
 
 
 def _by_recipe_again(run_context: RunContext) -> tuple[Round, None, tuple[ItemAnswer, ...]]:
-    """Repeat the recipe's change on the end of the base, in place of the one that forks."""
+    """Make the recipe's change again on the base's head; it replaces that whose migrations fork."""
     once, task, desk = run_context.once, run_context.task, run_context.desk
     _prepare_base(run_context)
     agreed = once(Step.PLAN, edit.plan_again, task.ticket, run_context.prepared, desk)
@@ -230,7 +230,7 @@ def _by_recipe_again(run_context: RunContext) -> tuple[Round, None, tuple[ItemAn
 def _review_change(
     chosen: Round, attempt: Attempt | None, run_context: RunContext
 ) -> DecidedChange | None:
-    """Review a model's change by a second model; its demands are answered once."""
+    """Have a second model review a model's change; the first answers its remarks once."""
     notes = reviewing.review_change(chosen, run_context)
     if attempt and notes.remarks and chosen.is_passed:
         if made := attempts.answer_review(attempt, chosen, notes, run_context):

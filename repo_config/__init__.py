@@ -1,1 +1,1 @@
-"""The file a repository commits to say how it wants to be worked on; a leaf, pure."""
+"""A repository's configuration, and what its files declare. Pure; imports nothing of `agent`."""

@@ -11,7 +11,7 @@ from repo_config.schema import RepoConfig
 from repo_config.test_files import is_test
 
 UPGRADE, CHECK = "alembic upgrade", "alembic check"
-"""Names of the two checks of the first start; those of further starts are their command lines."""
+"""Names of the first start's two checks; checks of further starts have their lines as names."""
 _FLASK = "FLASK_APP"
 #: Signs of an application that Flask finds in a module.
 _APPLICATIONS = ("Flask(", "create_app(", "make_app(")

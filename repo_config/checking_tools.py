@@ -1,7 +1,7 @@
 """Find the commands that check a project besides its tests: configured ones, else detected ones.
 
-A known tool is used if a hook of pre-commit or a job of CI runs it, with their options, or if the
-project has settings for it. The tool reads its settings itself.
+A known tool is used if a hook of pre-commit or a job of CI runs it, with the same options, or if
+the project has settings for it. The tool reads its settings itself.
 """
 
 import posixpath
@@ -104,7 +104,7 @@ def _read_hooks(files: ProjectFiles) -> Iterator[_Call]:
             others = texts(hook.get("additional_dependencies"))
             yield _Call(
                 tool=tool,
-                # Paths in its options are relative to the repository.
+                # Paths in its options are relative to the repository, so they do not fit a folder.
                 words=words if place is files else (),
                 names_targets=place is files and str(hook.get("pass_filenames")).lower() == "false",
                 pins=tuple(_pin(tool.program, frozen.get(revision, revision), others)),
@@ -136,7 +136,7 @@ def _find_usual(
     files: ProjectFiles, hooks: list[_Call], *, is_like_ci: bool
 ) -> Iterator[CheckCommand]:
     """Yield a command for each call of a tool; a plain one if the tool only has settings."""
-    # Paths in CI are relative to the repository.
+    # Paths in CI are relative to the repository, so CI's calls do not fit one of its folders.
     jobs = ci_jobs.list_jobs(files) if files.is_repository else []
     calls = [call for job in jobs for call in job.calls]
     lines = [(shlex.join(call), True) for call in calls]

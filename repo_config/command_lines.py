@@ -76,7 +76,7 @@ class SuiteCommand(NamedTuple):
 
 
 def list_options(words: Sequence[str]) -> set[tuple[str, str]]:
-    """List options, each with the next word, which may be its value; "": it is an option."""
+    """List options, each with the next word, which may be its value; "": that is an option, too."""
     pairs = pairwise([*words, ""])
     return {(word, "" if after[:1] == "-" else after) for word, after in pairs if word[:1] == "-"}
 

@@ -17,7 +17,7 @@ _LONGEST_CHAIN = 200
 #: `ast.parse` keeps its depth in one variable for all threads: it raises SystemError if another
 #: thread parses at the same time.
 _PARSING = threading.RLock()
-#: Begins with the dot, which is found quickly.
+#: The pattern begins with the dot, since a search for a fixed character is fast.
 _CHAIN = re.compile(rf"\.[\s\\]*\w+(?:[\s\\]*\.[\s\\]*\w+){{{_LONGEST_CHAIN - 1}}}")
 _CHAIN_BYTES = re.compile(_CHAIN.pattern.encode())
 

@@ -63,7 +63,7 @@ _ROWS = (
 )  # fmt: skip
 
 HOOKS_FILE = ".pre-commit-config.yaml"
-#: By check.
+#: Known tools by the names of their checks.
 TOOLS = {tool.check: tool for tool in _ROWS}
 HOOKS = {hook: tool for tool in _ROWS for hook in tool.hooks.split()}
 PROGRAMS = frozenset(tool.program for tool in _ROWS)

@@ -14,7 +14,7 @@ from repo_config.tree import FolderTree, Tree
 
 SectionT = TypeVar("SectionT", bound=BaseModel)
 
-#: Places of a file of its own, besides the table `[tool.mergewright]` of pyproject.toml.
+#: Places of a configuration file; another place is `[tool.mergewright]` in pyproject.toml.
 OWN_FILES = (".github/mergewright.yml", ".github/mergewright.yaml")
 PYPROJECT = "pyproject.toml"
 #: End of pydantic's location of a wrong key of a mapping.

@@ -19,7 +19,7 @@ SCRIPTS = tuple(
     for folder in ("", "tests/", "test/", "testproject/", "test_project/")
     for name in ("runtests.py", "run_tests.py", "quicktest.py", "runtest.py")
 )
-#: What pytest looks for without settings.
+#: Files in which pytest looks for tests if it has no settings.
 _COLLECTED = re.compile(r"(?:^|/)test_[^/]*\.py$|_test\.py$")
 
 
@@ -39,7 +39,7 @@ def choose_suites(
         return ()
     if of_django and not _is_for_pytest(files, declared):
         return (of_django,)
-    # It also runs the tests of unittest. Modules that it does not look for are named to it.
+    # pytest also runs unittest's tests. Modules that it does not look for are passed as arguments.
     is_collected = files.pytest.values is not None or any(map(_COLLECTED.search, modules))
     return (SuiteCommand("pytest", args=() if is_collected else modules),)
 

@@ -1,6 +1,6 @@
-"""Read the lines that tasks of make, just and tox, and shell scripts of the repository, run.
+"""Read the lines that tasks (of make, just and tox) and the repository's shell scripts run.
 
-By the structure of their files alone: conditions and functions are not evaluated.
+Only the structure of their files is read: conditions and functions are not evaluated.
 """
 
 import posixpath
@@ -33,7 +33,7 @@ def expand_call(
     """Yield the lines that a call of a task or a script runs; none: it calls neither.
 
     Yields:
-        A line without its variables, and whether it has none.
+        A line without its variables, and whether it had none.
     """
     for line in _list_lines(call, files) if call and depth else ():
         plain = _VARIABLE.sub("", line)
@@ -57,7 +57,7 @@ def _list_lines(call: tuple[str, ...], files: ProjectFiles) -> list[str]:
 
 
 def _read_tasks(text: str, names: list[str]) -> list[str]:
-    """Return the lines of these tasks, each behind those of the tasks that it needs."""
+    """Return the lines of these tasks; those of the tasks that a task needs come before its own."""
     needs: dict[str, list[str]] = {}
     lines: dict[str, list[str]] = {}
     for line in text.replace("\\\n", " ").splitlines():

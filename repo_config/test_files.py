@@ -9,7 +9,7 @@ _FILE = re.compile(r"(?:tests?_.*|.*_tests?|tests?|conftest)\.py")
 
 
 def is_test(path: str) -> bool:
-    """Whether a file has tests, or is used by tests alone."""
+    """Whether a file has tests, or is used only by tests."""
     return bool(find_folder(path)) or has_test_name(path)
 
 

@@ -44,7 +44,7 @@ class OwnChecks(NamedTuple):
         tests = command_lines.read_suites(self.tests)
         options = suite.options.difference(self.options, *(ours.options for ours in tests))
         is_same = any(suite[:2] == ours[:2] for ours in tests) and not options
-        # Also after `uvx`, in an action, and in lines that only a shell can parse.
+        # Finds pre-commit also after `uvx`, in an action, and in lines that only a shell can parse.
         words = tuple(line.replace("/", " ").split())
         lines = {*self.tests, *self.others, *(command.line for command in self.commands)}
         return (

@@ -1,6 +1,6 @@
-"""The listener: HTTP in, and nothing else; the only async package.
+"""The listener: it receives webhooks, and does nothing else.
 
-A process of its own (`python -m webhooks`) that has the webhook secret and the right to add to the
-inbox. It verifies, parses, commits and answers. Who may start a run, and everything after, is the
-worker's part.
+It is a process (`python -m webhooks`) that has only the webhook secret and the right to add to the
+inbox. It verifies, parses, commits and answers. The worker decides who may start a run, and does
+everything after that.
 """

@@ -39,7 +39,7 @@ def main() -> None:
     health_port = health_door.getsockname()[1]
     _log.info("listening", host=host, port=port, health_port=health_port, inbox=inbox.name)
     # Loaded modules stay, and objects of a delivery are freed by reference counts: collecting
-    # garbage at every turn only costs time.
+    # garbage often would only cost time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     web_server.serve_in_thread(made.health, health_door)

@@ -1,6 +1,6 @@
 """Requirements on a request: its signature, and bounds on size, time and memory.
 
-All of it is checked before anything is parsed.
+All of them are checked before anything is parsed.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ from agent.errors import AgentError
 SIGNATURE_HEADER = "X-Hub-Signature-256"
 
 _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
-#: GitHub sends no larger payload.
+#: Maximum size of a body; GitHub sends no larger payload.
 BODY_BYTES = 25 * 1024 * 1024
 #: GitHub itself gives up on a delivery after 10 seconds.
 BODY_SECONDS = 10.0
 
 
 class RefusedDelivery(AgentError):
-    """The request is not taken; nothing of it was kept."""
+    """The request is refused; nothing of it was stored."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -32,8 +32,8 @@ class RefusedDelivery(AgentError):
 def join_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
     """Return the headers of a request by their lower-case names.
 
-    Values of a repeated header are joined by commas, as HTTP defines; no header that we read allows
-    that.
+    Values of a repeated header are joined by commas, as HTTP defines; no header that we read may be
+    repeated.
     """
     headers: dict[str, str] = {}
     for name_bytes, value_bytes in raw:
@@ -43,13 +43,13 @@ def join_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def check_head(headers: Mapping[str, str]) -> None:
-    """Refuse by the headers alone what could not be taken anyway.
+    """Refuse a request whose headers are unacceptable, before its body is read.
 
     Raises:
         RefusedDelivery: 413 too large, 415 another type or compressed.
     """
     declared = headers.get("content-length", "0")
-    # More digits than any size has are not worth the time of int().
+    # No size has so many digits, and int() would take long for them.
     if len(declared) > 20 or (declared.isdecimal() and int(declared) > BODY_BYTES):
         raise _too_large()
     if headers.get("content-encoding", "identity").strip().lower() != "identity":

@@ -30,7 +30,7 @@ from webhooks.inbox import Committer
 _DELIVERY_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EVENT = re.compile(r"[a-z][a-z0-9_]{0,63}")
-#: Above this size a body would delay every other request while it is checked and parsed.
+#: Larger bodies are checked and parsed in a thread, where they do not delay other requests.
 _ASIDE_BYTES = 256 * 1024
 
 _log = structlog.get_logger()
@@ -42,7 +42,7 @@ class Listener(NamedTuple):
 
 
 def make_listener(secrets: Callable[[], tuple[bytes, ...]], inbox: Inbox) -> Listener:
-    """Make the listener's applications; the inbox is closed when that of deliveries ends.
+    """Make the listener's applications; when the one for deliveries ends, the inbox is closed.
 
     Args:
         secrets: Returns the current secrets of the webhook.
@@ -68,11 +68,11 @@ def make_listener(secrets: Callable[[], tuple[bytes, ...]], inbox: Inbox) -> Lis
             raise
         figures.count_taken(receipt.status, time.perf_counter() - begun)
         accepted = {"delivery": delivery.delivery_id, **receipt._asdict()}
-        # `JSONResponse` makes an encoder of its own each time.
+        # `JSONResponse` would make a new encoder each time.
         return Response(to_json(accepted), 202, media_type="application/json")
 
     async def read_delivery(request: Request) -> Delivery:
-        # Joined once: the framework searches all of them for each look-up.
+        # Joined once, since the framework searches all headers for each look-up.
         headers = admission.join_headers(request.scope["headers"])
         admission.check_head(headers)
         signature = admission.read_signature(headers.get(admission.SIGNATURE_HEADER.lower()))

@@ -1,4 +1,4 @@
-"""The body of a delivery: JSON within bounds, and one of the event that it is said to be."""
+"""Parse the body of a delivery: JSON within bounds, which must fit the event in the header."""
 
 import re
 from typing import Any
@@ -11,8 +11,8 @@ from agent.conversation.events import Event
 from webhooks.admission import RefusedDelivery
 
 _ACTION = re.compile(r"[a-z_]{1,64}")
-#: By event that is acted on: what its body has at the top. The header that names the event is not
-#: signed, the body is: a body must look like the event that it is said to be.
+#: For each event that we handle, keys that its body has at the top level. The header with the event
+#: is not signed, but the body is, so the body must fit the event in the header.
 _HAS: dict[str, frozenset[str]] = {
     event: frozenset(keys.split())
     for event, keys in {
@@ -27,7 +27,7 @@ _HAS: dict[str, frozenset[str]] = {
         "status": "sha state context",
     }.items()
 }
-#: Subjects of events; an event has only its own.
+#: Keys of the subjects of events; a body has only those of its own event.
 _SUBJECTS = frozenset({
     "check_run", "check_suite", "comment", "discussion", "forkee", "issue", "pull_request",
     "release", "review", "thread", "workflow_job", "workflow_run", "zen",
@@ -45,7 +45,7 @@ def read_body(event: str, body: bytes) -> dict[str, Any]:
             body, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys"
         )
     except ValueError as problem:
-        # The parser's words name the place and may repeat a key, which can be anything.
+        # The parser's message names the place, and may contain a key with any characters.
         words = str(problem).encode("ascii", "backslashreplace").decode()[:200]
         raise RefusedDelivery(400, f"The body is not valid JSON: {words}.") from None
     if not isinstance(payload, dict):

@@ -1,4 +1,4 @@
-"""Readiness of the listener and the inbox's reader, and their metrics for Prometheus.
+"""Readiness of the listener and of the worker, which reads the inbox; metrics for Prometheus.
 
 The listener is not ready while the inbox cannot be written, while it refuses every delivery, or
 while the worker hangs. In the last case deliveries are still accepted, and wait.
@@ -22,9 +22,9 @@ from agent.telemetry.metrics import make_process_registry
 from webhooks.admission import RefusedDelivery
 from webhooks.inbox import Committer
 
-#: The worker leaves a sign of life every second; longer than this it hangs.
+#: The worker sends a heartbeat every second; after so many seconds without one, it hangs.
 _STALE_SECONDS = 30.0
-#: Strangers can cause refusals; after this time the last one means nothing any more.
+#: Seconds after which the last refusal no longer counts, since strangers can cause refusals.
 _REFUSED_SECONDS = 600.0
 #: Statuses of refusals for wrong webhook settings: secret, content type.
 _MISCONFIGURED = (401, 415)
@@ -43,7 +43,7 @@ _REFUSALS = (400, 401, 408, 413, 415, 422, 503)
 def make_app(inbox: Inbox, committer: Committer, figures: ListenerMetrics) -> FastAPI:
 
     async def read_readiness() -> Readiness:
-        """Write to the inbox, and look for the worker's sign of life."""
+        """Write to the inbox as a test, and read the worker's last heartbeat."""
         facts: list[tuple[int, float | None, float | None]] = []
 
         def prove() -> None:
@@ -93,11 +93,11 @@ class ListenerMetrics:
         self._inbox = inbox
         self._secrets = secrets
         self._proved: tuple[bytes, ...] | None = None
-        """The secrets with which a delivery was taken last."""
+        """The secrets when a delivery was last accepted."""
         self._committer = committer
         self._registry = make_process_registry("listener", inbox.path.parent)
         self.refused_in_a_row = 0
-        """Deliveries refused for a wrong setting since the last one that was taken."""
+        """Deliveries refused for a wrong setting since the last one that was accepted."""
         self._last_refusal = 0.0, ""
         self._answers = Counter(
             "deliveries", "Deliveries received, by status and result.",
@@ -112,7 +112,7 @@ class ListenerMetrics:
             name: Gauge(name, words, namespace=_NAMESPACE, registry=self._registry)
             for name, words in _GAUGES.items()
         }
-        # Looked up once; every delivery is counted here.
+        # Looked up only once, since every delivery is counted.
         self._taken = {name: self._answers.labels("202", name) for name in get_args(ReceiptStatus)}
         for status in _REFUSALS:
             self._answers.labels(str(status), "refused")
@@ -130,9 +130,9 @@ class ListenerMetrics:
             self._last_refusal = read_clock(), problem.message
 
     def explain_refusals(self) -> str | None:
-        """Explain why every delivery is refused, if none was accepted with the present secrets.
+        """Explain why every delivery is refused, if none was accepted with the current secrets.
 
-        After one was accepted, the settings are right, and refused ones come from strangers.
+        Once one was accepted, the settings are right, and refused ones come from strangers.
         """
         at, why = self._last_refusal
         age, number = read_clock() - at, self.refused_in_a_row
@@ -141,14 +141,14 @@ class ListenerMetrics:
         return f"The last {number} deliveries were refused, the last one {age:.0f} s ago. {why}"
 
     def write(self) -> bytes:
-        """Write all figures as Prometheus reads them; reads the inbox."""
+        """Return all metrics in Prometheus' format; for this, read the inbox."""
         now = read_clock()
         values: dict[str, float] = {
             "inbox_uncommitted": self._committer.waiting,
             "inbox_readable": 1,
         }
         try:
-            # Readers do not wait for writers.
+            # Reading the inbox does not wait for writers.
             unread, oldest = self._inbox.count_unread()
         except AgentError:
             values["inbox_readable"] = 0

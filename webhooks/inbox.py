@@ -58,7 +58,7 @@ class Committer:
         """Return when the delivery is on disk.
 
         Raises:
-            RefusedDelivery: 503; the delivery may be in the inbox only if the disk was too slow.
+            RefusedDelivery: 503; the delivery is not in the inbox, unless the disk was too slow.
         """
         answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         try:
@@ -82,7 +82,7 @@ class Committer:
                     receipts = await commit
             except Exception as problem:  # noqa: BLE001  the waiting requests must hear of it
                 self._log_failure(len(batch), problem)
-                # The place and cause are the operator's to read, in the log.
+                # The place and the cause are only in the log, for the operator.
                 words = "The inbox cannot be written now. Redeliver this one."
                 for _, answer in batch:
                     if not answer.done():

@@ -1,8 +1,8 @@
 """Carry out a backtest: a dry run for each task, measured by the merged tests.
 
-Each run is a command of its own in a data folder of the backtests, so that runs do not count in
-statistics, and share environments and mirrors. The row of a task is on disk before the next task
-begins. An interrupted backtest continues with tasks without a row, and continues their runs.
+Each run is a command of its own. All use the data folder of the backtests, so that they share
+environments and mirrors, and do not count in statistics. The row of a task is on disk before the
+next task begins. If continued, a backtest takes the tasks without a row, and continues their runs.
 """
 
 import json
@@ -68,7 +68,7 @@ class Campaign:
     folder: Path
     order: Order
     settings: Settings
-    """With the data folder of the backtests."""
+    """Those of the service, with the data folder of the backtests in place of its own."""
     make_desk: Callable[[Settings, Callable[[str], None], Flag], Desk]
     say: Callable[[str], None]
     _children: set[subprocess.Popen[bytes]] = field(default_factory=set)
@@ -80,7 +80,7 @@ class Campaign:
     ) -> tuple[BacktestResult, ...]:
         """Carry out the tasks without a row; return all rows, in the order of the tasks.
 
-        Ctrl-C ends running tasks without rows.
+        Ctrl-C ends the tasks that are running; these get no rows.
         """
         rows = {row.instance_id: row for row in folders.load_rows(self.folder)}
         left = [task for task in self.order.tasks if task.instance_id not in rows]
@@ -155,7 +155,7 @@ class Campaign:
             task, desk, lambda merged: merged.list_failing(row.patch, wanted)
         )
         if failing is None:
-            # The cause is a patch that does not apply, or the machine, not the change.
+            # The patch does not apply, or the machine has a problem: the change is not judged.
             return replace(row, why_not=problem)
         return replace(row, resolved=not failing, failing=failing)
 
@@ -296,7 +296,7 @@ def _add_end(row: BacktestResult, reported: dict[str, Any]) -> BacktestResult:
         usd=usage.usd,
         requests=usage.calls,
         seconds=sum(reported["seconds"].values()),
-        patch=Path(path).read_bytes().decode() if path else "",  # with its line ends
+        patch=Path(path).read_bytes().decode() if path else "",  # bytes keep its line ends
     )
 
 
@@ -316,7 +316,7 @@ def make_home(home: Path) -> Path:
 
 
 def begin(order: Order, backtests: Path) -> Path:
-    """Make the folder of a new backtest, with its order; its name continues the backtest."""
+    """Make the folder of a new backtest, with its order; `find` finds it by its name."""
     folder = backtests / "campaigns" / make_run_id(int(read_clock()))
     folder.mkdir(parents=True, mode=0o700)
     write_private_file(folder / folders.ORDER, order.model_dump_json())

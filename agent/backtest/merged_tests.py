@@ -1,9 +1,9 @@
 """Measure a change by the tests that were merged, as SWE-bench does.
 
 A change resolves a task if it passes two kinds of tests: those that fail before the merged change
-and pass with it, and those that pass before and with it. Where a task does not name them, they are
-measured: the merged test files run on the base commit, and twice with the merged change. Each run
-has a fresh sandbox that no model has seen.
+and pass with it, and those that pass before and with it. If a task does not name these tests, they
+are found by running the merged test files on the base commit, and twice with the merged change.
+Each run has a fresh sandbox that no model has seen.
 """
 
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class MergedTests:
         """List the expected tests that fail with a patch of the base commit.
 
         Raises:
-            AgentError: Packages that it declares cannot be installed, or there is no sandbox.
+            AgentError: Packages that the patch declares cannot be installed, or no sandbox works.
         """
         ended = self._run_tests(patch)
         counted = (*wanted.fail_to_pass, *wanted.pass_to_pass)

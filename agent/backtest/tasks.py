@@ -51,7 +51,7 @@ class PastChange(Record):
 
     @property
     def file_name(self) -> str:
-        """Its id as a file name."""
+        """The task's id as a file name."""
         return re.sub(r"[^\w.-]+", "-", self.instance_id)
 
 
@@ -94,7 +94,7 @@ def read_pulls(
 
     Args:
         pulls: The newest first; of several that closed the same issue, the first counts.
-        read: That of `agent.git.history.read_pulls`.
+        read: The reader of pull requests that `agent.git.history.read_pulls` yields.
     """
     tasks: list[PastChange] = []
     left: list[SkippedChange] = []
@@ -165,13 +165,13 @@ def read_rows(file: Path, clones: Path | None) -> list[PastChange]:
     """Read tasks in SWE-bench's format, one JSON object a line.
 
     Args:
-        clones: Folder with their repositories, as `owner/name`, `owner__name` or `name`.
+        clones: Folder with clones of their repositories, as `owner/name`, `owner__name` or `name`.
 
     Raises:
         RequestRefused: A line is no task; the message has file and line.
     """
     try:
-        # Other line separators belong to the texts.
+        # Not splitlines: other line separators belong to the texts.
         lines = file.read_bytes().decode().split("\n")
     except (OSError, UnicodeDecodeError) as problem:
         raise RequestRefused(f"{file} cannot be read as UTF-8: {problem}") from problem

@@ -1,1 +1,1 @@
-"""The checks: one module per tool that runs in the sandbox, with its command and its parser."""
+"""The checks: how they run in the sandbox, how results are read, and how a change is judged."""

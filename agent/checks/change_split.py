@@ -1,9 +1,9 @@
 """Split a change into product, tests and configuration of tests. Pure.
 
 A file belongs to the tests if base collected tests from it, or if its name or folder is that of
-tests and no file of the product imports it. All other files are product.
+tests and no file of the product imports it. The others configure the tests, or are product.
 
-The split also says which of base's tests run a second time, as base has them.
+The split also lists which tests run a second time, with base's versions of the test files.
 """
 
 import ast
@@ -41,9 +41,9 @@ class SplitChange:
     configuration: frozenset[str] = frozenset()
     """Files that configure or start the tests."""
     as_base: Selection | None = field(default_factory=Selection)
-    """Tests of base that also run as base has them; None: all."""
+    """Tests that also run on the change with base's versions of the test files; None: all."""
     imports: Imports = field(default_factory=lambda: Imports({}))
-    """Of the tree with the change."""
+    """The imports in the tree with the change."""
 
     def is_touched(self, item: CheckItem) -> bool:
         """Whether the change touches a test, or a helper, data or configuration of it."""
@@ -59,7 +59,7 @@ def split_change(change: Change, tests: TestRun, tree: Tree, project: Project) -
         path: file.after or b"" for path, file in files.items() if path.endswith(".py")
     }
     imports = Imports(sources)
-    # A product module that is collected for doctests, or fails to be, is no test file.
+    # A product module is no test file if its doctests are collected, or their collection fails.
     collected = {
         item.file
         for item in tests.items
@@ -89,7 +89,7 @@ def split_change(change: Change, tests: TestRun, tree: Tree, project: Project) -
 
 
 def revert_tests(split: SplitChange) -> Change:
-    """Return the change with base's versions of touched test files and of configuration."""
+    """Return the change with base's versions of touched tests, configuration and conftest.py."""
     kept = tuple(
         file
         for file in split.change.files
@@ -112,14 +112,14 @@ def list_uncollected(split: SplitChange, run: TestRun) -> Iterator[str]:
     """
     if run.is_partial or run.limit or run.reason:
         return
-    # By name, not by file: an inherited test is reported for the file of the inheriting class.
+    # Compared by name only: an inherited test is reported for the file of the inheriting class.
     ids = (test.partition("[")[0] for test in (*(item.item_id for item in run.items), *run.unrun))
     names = {item_id.replace("::", ".").rpartition(".")[2] for item_id in ids}
     for file in split.change.files:
         if file.path not in split.own_tests or not has_test_name(file.path):
             continue
         new = _list_tests(file.after) - _list_tests(file.before)
-        # Libraries append to the name of a test, for example for each set of parameters.
+        # Libraries append something to a test's name, for example for each set of parameters.
         missing = [test for test in sorted(new) if not any(name.startswith(test) for name in names)]
         if missing:
             yield f"{file.path} has tests that were not run: {list_some(missing)}"

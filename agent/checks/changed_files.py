@@ -1,7 +1,7 @@
-"""Check the files of a change with ruff, by a configuration made from the contract.
+"""Check the files of a change with ruff, which is configured by the contract.
 
-The result has only what ruff finds with the change and does not find without it. Which rule that
-breaks is decided by `agent.policy`.
+The result has only what ruff finds with the change and does not find without it. `agent.policy`
+decides which rule such a finding breaks.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ RUFF = "ruff check"
 def lint_change(
     split: SplitChange, head: Site, base: Site, sandbox: Sandbox, say: Say
 ) -> LintRun | None:
-    """Check a change by ruff's rules; None where nothing is new."""
+    """Check a change with ruff; None: it has no new finding, or no Python file."""
     change = split.change
     config, version = head.config, head.project.python_version
     options = *ruff_contract.arguments(version), *ruff_contract.make_ban(config)
@@ -54,10 +54,10 @@ def lint_change(
         return before
     old = count_once(before.items if before else ())
     fresh = find_new(count_once(after.items), old, BY_ID)
-    # A finding that left another file of the change was moved, and is not new.
+    # A finding that is gone from another file of the change was moved here, and is not new.
     items = tuple(find_new(fresh, find_new(old, after.items, BY_ID), lambda item: item.text))
     python = head.environment.interpreter.version
-    # Files that are named as tests are, and belong to the product.
+    # Product files with names of tests: rules that spare tests apply to them.
     disguised = frozenset(filter(is_test, split.product))
     items = ruff_contract.select_items(items, change, config, disguised, python)
     output = "\n".join(f"{item.place}: {item.text}" for item in items)
@@ -65,7 +65,7 @@ def lint_change(
 
 
 def count_once(items: Iterable[CheckItem]) -> list[CheckItem]:
-    """Return items with only the first of equal bans in each file."""
+    """Return the items; if a file has equal findings of a banned name, only the first of these."""
     seen: set[str] = set()
     counted = []
     for item in items:
@@ -77,7 +77,7 @@ def count_once(items: Iterable[CheckItem]) -> list[CheckItem]:
 
 
 def read_remarks(text: str) -> list[ToolRemark] | None:
-    """Read ruff's JSON; each message begins with the code. None: it is no such JSON."""
+    """Read ruff's JSON, and put the code before each message; None: it is not ruff's JSON."""
     remarks = readers.read_ruff(text)
     return remarks and [
         dataclasses.replace(remark, message=f"{remark.code}: {remark.message}")

@@ -35,16 +35,16 @@ from agent.text import sanitise
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 
-#: Limit of each check but the tests.
+#: Limit, in seconds, of each check except the tests.
 SECONDS = 600.0
-#: The least seconds with which a check begins.
+#: A check gets at least so many seconds, even if the run has less time left.
 LEAST_SECONDS = 5.0
-#: `limit` of a CheckRun that the minutes of the whole run ended, not its own limit.
+#: `limit` of a CheckRun that was ended by the minutes of the whole run, not by its own limit.
 MINUTES_LIMIT = "minutes"
 _OUTPUT_LIMIT = 60_000
-#: Bytes that are read of a file of settings.
+#: Maximum number of bytes that `Site.text` reads of a file.
 _MOST_BYTES = 256 * 1024
-#: Limits of the container in which the service may run.
+#: Folder with the limits of the container, if the service runs in one.
 _CGROUP = Path("/sys/fs/cgroup")
 RunT = TypeVar("RunT", bound=CheckRun)
 
@@ -81,7 +81,7 @@ class Site:
         return canonicalize_name(package) in self.environment.versions
 
     def locate_tool(self, package: str) -> str:
-        """Return the folder of a tool in the sandbox: pinned, of the environment, or ours."""
+        """Return the folder of a tool in the sandbox: its pinned one, the environment, or ours."""
         if package in dict(self.environment.tools):
             return f"{SANDBOX_TOOLS}/{package}"
         return SANDBOX_ENVIRONMENT if self.has_package(package) else SANDBOX_GATE
@@ -132,9 +132,9 @@ class Selection:
     """
 
     ids: tuple[str, ...] = ()
-    """As they are reported."""
+    """As the runner reports them."""
     files: tuple[str, ...] = ()
-    """Relative to the tree."""
+    """Paths relative to the tree."""
 
 
 Run_co = TypeVar("Run_co", bound=CheckRun, covariant=True)
@@ -162,7 +162,7 @@ class Check(Protocol[Run_co]):
     def make_request(self, site: Site) -> SandboxRequest: ...
 
     def read_result(self, site: Site, result: SandboxResult) -> Run_co:
-        """Read the result of the sandbox, whose content may have any form."""
+        """Read the sandbox's result, into which the repository's code may have written anything."""
         ...
 
 
@@ -180,12 +180,12 @@ def request_script(
     """Compose the request for one of our scripts in the repository's environment.
 
     Args:
-        options: Further values of the request, besides the places of tree, report and packages.
+        options: Further values for the script, besides the paths of tree, report and packages.
     """
     gate = site.environment.get_packages(SANDBOX_GATE)
     request = {"report": report.PATH, "tree": SANDBOX_TREE, "gate": gate, **options}
     name, *arguments = script
-    # Compiled code in the tree may say that it need not be compared with its source.
+    # A .pyc file in the tree may declare that Python need not compare it with its source.
     flags = ("--check-hash-based-pycs", "always")
     order = sandbox_requests.make_request(
         site.environment,
@@ -205,7 +205,7 @@ def count_sandboxes(settings: Settings) -> int:
     processors = count_processors()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with suppress(OSError, ValueError):
-        # "max" means that there is no limit, and is no number.
+        # Without a limit the file has the word "max", and the host's memory counts.
         memory = min(memory, int((_CGROUP / "memory.max").read_text()))
     fitting = memory // (settings.sandbox_memory_mb * 1024**2)
     share = min(processors, fitting) // settings.max_runs
@@ -231,7 +231,7 @@ def make_site(
 ) -> Site:
     config = contract.config
     if config.checks.minutes == "auto":
-        # The run needs as many minutes again as its tests take.
+        # The other half of the run's minutes is for everything but the tests.
         checks = replace(config.checks, minutes=max(1, settings.max_minutes // 2))
         config = replace(config, checks=checks)
     return Site(
@@ -296,14 +296,14 @@ def shorten_output(text: str) -> str:
 
 
 def get_last_lines(result: SandboxResult | CheckRun) -> str:
-    """Return the last three lines with words of an output, on one line."""
+    """Return the last three lines of an output that have words, joined into one line."""
     lines = [line.strip() for line in sanitise.strip_terminal_codes(result.output).splitlines()]
     words = [line for line in lines if line.strip("=-_ ")]
     return " / ".join(words[-3:])[-600:] or f"nothing was printed, exit code {result.exit_code}"
 
 
 def find_error_line(output: str) -> str:
-    """Return the line that explains an error: the last with the word, else the last of all."""
+    """Return the line that explains an error: the last one with the word "error", or the last."""
     lines = sanitise.strip_terminal_codes(output).strip().splitlines() or [""]
     marked = (line for line in reversed(lines) if "error" in line.lower())
     return next(marked, lines[-1]).strip()[:300] or "nothing was printed"

@@ -1,7 +1,7 @@
 """Run the command lines of checks: known tools for their findings, others for their exit code.
 
 A known tool runs in the version that the repository pins, with the repository's settings. Most run
-no code of the repository; plugins of mypy and flake8 do, and could silence them.
+no code of the repository. Plugins of mypy and flake8 are such code, and could hide findings.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ from agent.text import sanitise
 from repo_config import documents
 from repo_config.command_lines import CheckCommand
 
-#: Writes what a tool prints into the file of its report.
+#: Shell scripts that write the output of a tool, or also its error output, into its report file.
 _INTO_FILE, _ALL_INTO_FILE = 'exec "$@" >"$0"', 'exec "$@" >"$0" 2>&1'
 #: Starts a mypy from outside the environment, with the environment's plugins.
 _WITH_PLUGINS = (
@@ -80,7 +80,7 @@ class ToolCheck(_Command):
         words = (*own_words[:end], *reader.options, *own_words[end:])
         environ, files = _get_harmless(check.get_variables(site)), tuple[SandboxFile, ...]()
         if line.tool in sandbox_requests.NODE_SCRIPTS:
-            # It would start any Python that it finds on the path.
+            # Pyright would start any Python that it finds on the path.
             environ["PATH"] = "/nonexistent"
             if not {"-p", "--project"}.intersection(own_words):
                 files = _write_pyright_settings(site, line.tool)
@@ -115,7 +115,7 @@ class ToolCheck(_Command):
             remarks = [
                 dataclasses.replace(remark, path=site.path_of(remark.path)) for remark in remarks
             ]
-        # Warnings count if only they fail the tool.
+        # Warnings count if the tool failed without reporting an error.
         wrong = [remark for remark in remarks or () if remark.severity == "error"]
         if not wrong and result.exit_code == 1:
             wrong = [remark for remark in remarks or () if remark.severity == "warning"]
@@ -154,7 +154,7 @@ def _is_missing(result: SandboxResult) -> bool:
 
 
 class ShellCheck(_Command):
-    """Any other command, which counts by its exit code."""
+    """Any other command; it passes with exit code 0, and fails with any other."""
 
     kind = CommandRun
 
@@ -170,7 +170,7 @@ class ShellCheck(_Command):
             limits=site.tool_limits(),
             folder=site.project.root,
         )
-        # The same tools as in the shell of a model.
+        # The command gets the same tools as the model's shell.
         order = sandbox_requests.share_tools(order, site.environment, site.config.env)
         return sandbox_services.add_services(order, site.environment.services)
 
@@ -195,7 +195,7 @@ def _start_mypy(site: Site) -> tuple[str, ...]:
     folder = site.locate_tool("mypy")
     if folder == SANDBOX_ENVIRONMENT:
         return sandbox_requests.PYTHON, "-I", "-m", "mypy"
-    # Packages that its hook installs with it, mostly stubs, count as installed.
+    # Packages that the repository's hook installs with mypy, mostly stubs, count as installed.
     path = "" if folder == SANDBOX_GATE else site.environment.get_packages(folder)
     plugins = _WITH_PLUGINS.format(site.environment.get_packages(SANDBOX_ENVIRONMENT))
     start = ("/usr/bin/env", f"PYTHONPATH={path}", f"{folder}/bin/python", "-I", "-c", plugins)
@@ -209,10 +209,10 @@ def _start_pyright(site: Site, program: str) -> tuple[str, ...]:
 
 
 def _write_pyright_settings(site: Site, program: str) -> tuple[SandboxFile, ...]:
-    """Return settings that extend the repository's, which could name any folder with packages.
+    """Return settings that extend the repository's, and replace the folder of packages in these.
 
-    Our environment overrides theirs, and their Python version overrides ours: of a key that an
-    object has twice, the last counts.
+    Their Python version overrides ours, which we write before theirs: of a key that an object
+    has twice, the last counts.
     """
     settings = site.text(posixpath.join(site.project.root, "pyrightconfig.json"))
     if settings is None:

@@ -35,7 +35,7 @@ from agent.policy.change_context import find_new
 BY_ID = attrgetter("item_id")
 _COUNTED = "finding"
 UNENFORCED = "check-not-enforced"
-#: The durations of equal checks may differ by this much.
+#: A check that takes more than twice base's seconds plus these is slow because of the change.
 _SLACK_SECONDS = 60.0
 
 
@@ -45,10 +45,10 @@ def compare_reports(
     """Compare check by check, without checks that neither side has.
 
     Args:
-        tests: Counts of the tests, without a verdict.
+        tests: The comparison of the tests, whose verdict is set here.
     """
     compared = []
-    # In a partial report, checks may not have run yet.
+    # A check that is missing in a partial report may not have run yet.
     expected = () if head.is_partial else base.results
     for name in dict.fromkeys(result.name for result in (*head.results, *expected)):
         absent = CommandRun(name=name, status=Status.ABSENT)
@@ -77,7 +77,7 @@ def _set_verdict(compared: AnyComparison, before: AnyRun, after: AnyRun) -> AnyC
         why = f"not verified with the change: {after.reason}"
         return _drop_differences(compared, Status.FAILED, why)
     if isinstance(compared, TestComparison) and _fails_as_a_whole(after):
-        # Tests that were not reached are not gone.
+        # Tests that the run did not reach do not count as gone.
         compared = replace(compared, gone=())
     verdict, reason = _find_verdict(compared, before, after)
     return replace(compared, verdict=verdict, reason=reason)
@@ -101,7 +101,7 @@ def _hit_time_limit(before: AnyRun, after: AnyRun) -> bool:
 
 
 def _drop_differences(compared: AnyComparison, verdict: Status, reason: str) -> AnyComparison:
-    """Drop what is new and what is gone, where a side has no result to tell that by."""
+    """Drop what is new and what is gone: without results of both sides, that is unknown."""
     compared = replace(compared, verdict=verdict, reason=reason)
     if isinstance(compared, ItemComparison):
         compared = replace(compared, known=0, new_failures=())
@@ -111,7 +111,7 @@ def _drop_differences(compared: AnyComparison, verdict: Status, reason: str) -> 
 
 
 def _explain_unproved(before: AnyRun, after: AnyRun) -> str:
-    """Return which side proves nothing, and why; "": both prove something."""
+    """Return which side has no result to compare, and why; "": both have one."""
     if before.status is Status.UNVERIFIED:
         return f"on the base branch: {before.reason}"
     has_result = before.status in (Status.PASSED, Status.FAILED)
@@ -146,7 +146,7 @@ def _fails_as_a_whole(result: AnyRun) -> bool:
 
 
 def _name_place(item: CheckItem) -> str:
-    """Identify a finding by path, code and source line; without a line, by its message."""
+    """Identify a finding by path, code and text of its line; without that text, by its id."""
     start = ": ".join(item.item_id.split(": ", 2)[:2])
     return f"{start}: {item.source}" if item.source else item.item_id
 
@@ -181,10 +181,10 @@ def add_rule_findings(
     change: Change | None = None,
     human_changes: Change | None = None,
 ) -> tuple[AnyComparison, ...]:
-    """Add the findings of rules to the checks; those of ruff's rules replace ruff's own findings.
+    """Add findings of our rules to the checks; in our own check by ruff, they replace ruff's.
 
     Args:
-        human_changes: The branch's earlier change; findings in lines of people never block.
+        human_changes: The branch's earlier change; findings in lines people wrote do not block.
     """
     checks = []
     for check in compared:
@@ -206,7 +206,7 @@ def add_rule_findings(
 def _apply_to_findings(
     check: LintComparison, base: CheckReport, contract: Contract
 ) -> LintComparison:
-    """Drop new findings that do not count, and replace those of ruff's rules."""
+    """Drop new findings that do not count; those of our own ruff check become findings of rules."""
     config, project = contract.config, contract.project
     command = next((row for row in project.commands if row.name == check.name), None)
     if command and command.tool in FORMATTERS:
@@ -229,7 +229,7 @@ def _drop_unformatted(check: LintComparison, before: AnyRun | None) -> LintCompa
 
 
 def _name_unenforced(check: LintComparison) -> Finding:
-    """Make one finding of what a tool newly reports that the project does not enforce."""
+    """Make one finding out of all new reports of a tool that the project does not enforce."""
     item = check.new_failures[0]
     path, line = split_place(item.place)
     more = f" and {len(check.new_failures) - 1:,} more" if len(check.new_failures) > 1 else ""
@@ -246,7 +246,7 @@ def _name_unenforced(check: LintComparison) -> Finding:
 
 
 def _replace_failures(check: LintComparison, findings: tuple[Finding, ...]) -> LintComparison:
-    # A check that fails as a whole lists nothing, so that its failure stays.
+    # A check that fails as a whole stays failed, since its items are not the reason.
     fails_by_items = check.verdict is Status.FAILED and not check.reason
     verdict = Status.PASSED if fails_by_items else check.verdict
     return replace(check, findings=findings, new_failures=(), verdict=verdict)

@@ -1,4 +1,4 @@
-"""Revert parts of a change, a hunk or the body of a new function, or make mistakes. Pure."""
+"""Revert parts of a change (hunks, bodies of new functions), or put mistakes into code. Pure."""
 
 import ast
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -30,7 +30,7 @@ class Unit:
     file: ChangedFile
     edits: tuple[Edit, ...] = field(repr=False)
     is_note: bool = False
-    """Whether no test needs to notice it."""
+    """Whether no test needs to fail when the part is reverted."""
 
 
 def list_units(
@@ -39,13 +39,13 @@ def list_units(
     """List the parts of a changed Python file: new functions to empty, other hunks to revert.
 
     Args:
-        reads_signatures: Whether a library reads the annotations of functions.
+        reads_signatures: Whether a library reads annotations of functions at run time.
     """
     units: list[Unit] = []
     joined: list[Hunk] = []
     for hunk in hunks if file.after is not None else ():
         joined.append(hunk)
-        # Where the file does not parse without a hunk, its neighbours are reverted with it.
+        # If the file does not parse without a hunk, the next hunks are reverted with it.
         if not find_problem(_apply(file, _list_reverts(file, joined))):
             units += _list_of_hunks(file, joined, reads_signatures=reads_signatures)
             joined = []
@@ -119,7 +119,7 @@ def _list_lines(node: ast.stmt) -> range:
 def _empty(node: foreign_python.FunctionNode, lines: Sequence[bytes]) -> tuple[Edit, ...]:
     """Return the edit that empties a function after its docstring.
 
-    No edit where the function is empty, or its body has no lines of its own.
+    There is none if the function is empty, or its body begins on the line of its `def`.
     """
     is_documented = ast.get_docstring(node, clean=False) is not None
     body = node.body[is_documented:]
@@ -162,7 +162,7 @@ def _split_lines(content: bytes | None) -> list[bytes]:
 
 
 def _quote(content: bytes | None, numbers: Collection[int]) -> tuple[int, str]:
-    """Return the first of these lines outside docstrings, and its text; (0, ""): all are blank."""
+    """Return number and text of the first of these lines, preferably code; (0, ""): no text."""
     texts = dict(enumerate(map(bytes.strip, _split_lines(content)), 1))
     filled = {number for number in numbers if texts.get(number)}
     code = set(filled)
@@ -186,7 +186,7 @@ def list_called_names(test: bytes) -> frozenset[str]:
 
 
 def make_mistakes(path: str, source: bytes, names: Collection[str]) -> Iterator[Unit]:
-    """Yield a file with one mistake each, in its functions of these names."""
+    """Yield units that each make one mistake in a function of the file with one of these names."""
     lines = source.splitlines(keepends=True)
     file = ChangedFile(path=path, before=source, after=source)
     for name, node in foreign_python.list_functions(read_module(source)):
@@ -202,7 +202,7 @@ def make_mistakes(path: str, source: bytes, names: Collection[str]) -> Iterator[
 
 
 def _make_wrong(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
-    """Return an expression, and what a mistake makes of it."""
+    """Return an expression, and a wrong one to replace it; None: we know none for this node."""
     match node:
         case ast.Compare(left=left, ops=[op], comparators=values) if type(op) in _OPPOSITE:
             return node, ast.Compare(left, [_OPPOSITE[type(op)]()], values)

@@ -20,8 +20,8 @@ from repo_config.tree import Tree
 
 _CONFTEST = "conftest.py"
 SHORT_SUITE = 5.0
-"""A suite that takes base fewer seconds runs as a whole from the start."""
-#: Share of a longer suite that is near at most; of one above _LONG_SECONDS, _LONG_SHARE.
+"""If base's tests take fewer seconds, all tests of the change run first, not only near ones."""
+#: At most this share of a longer suite counts as near; above _LONG_SECONDS, only _LONG_SHARE.
 _SHARE, _LONG_SECONDS, _LONG_SHARE = 0.25, 60.0, 0.1
 #: Files that mark the folder of a Django app.
 _OF_APP = ("apps.py", "models.py", "models/__init__.py", "migrations/__init__.py")
@@ -81,7 +81,7 @@ def list_folders(path: str) -> Iterator[str]:
 
 
 def _index_by_name(paths: Iterable[str]) -> dict[str, set[str]]:
-    """Map dotted names to files, counted from the root and from the outermost package."""
+    """Map dotted names to files; names begin at the tree's root or at the outermost package."""
     present = set(paths)
     files: dict[str, set[str]] = defaultdict(set)
     for path in present:
@@ -125,12 +125,12 @@ def choose_near(
     """Choose the test files that most likely notice a change.
 
     In this order: test files of the change; those named after an edited file that they import;
-    others that import one directly; those that do so indirectly; those in its folder or Django app.
+    others that import one directly, then indirectly; those in the folder or Django app of one.
 
     Args:
         edited: Product files and helpers of tests.
         own_tests: Test files that the change adds or edits; they are always chosen.
-        tests: Base's run; of a suite that is not short, at most a quarter is chosen.
+        tests: Base's run; unless it was short, at most a quarter of its tests is chosen.
         paths: All paths of the tree.
     """
     counts = Counter(item.file for item in tests.items if item.file)

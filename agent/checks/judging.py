@@ -1,7 +1,7 @@
 """Judge a change: run its checks, compare them with base, and prove it.
 
-Besides base, three trees are checked: the commit, the commit with base's versions of the test files
-that the change touches, and the commit without a part of the change.
+Besides base, these trees are checked: the commit, the commit with base's versions of the test files
+that the change touches, the commit without a part of the change, and base with the change's tests.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ from agent.models.environment import Contract
 from agent.models.record import replace
 from agent.models.review import Judgement
 
-#: A check is quick if it takes base less than this share of the seconds of its tests.
+#: A check is quick if, on base, it takes less than this share of the seconds of the tests.
 _QUICK_SHARE = 0.1
 
 
@@ -37,19 +37,19 @@ def judge_change(
 ) -> Judgement:
     """Run all checks on a change and compare them with base's.
 
-    Linters, quick checks and the tests near the change run first. If a check fails then, or such a
-    test fails twice, the other checks are ended: that result answers the author, and is never
-    published. Of a short suite all tests run first: there, one failure that base does not have is
-    enough.
+    Linters, quick checks and the tests near the change run first. If one of these checks fails, or
+    a near test fails twice, the other checks are ended: the author can act on this result, which
+    is never published. If the suite is short, all tests run first: there, one failure that base
+    does not have is enough.
 
     Args:
-        ran_before: Results from before, such as those of the packages that the change adds.
+        ran_before: Results of earlier checks, such as that of the packages that the change adds.
     """
     runs = _ChangeRuns(split, bench, TestVerdicts(split, base, bench), ran_before)
     # All tests, on the exact commit, as CI runs them.
     all_tests, first = running.list_tests(bench.head), runs.list_first()
     is_short = runs.base_seconds < imports.SHORT_SUITE
-    # Where others can run beside them, all tests begin at once, and are ended if those fail.
+    # If other checks can run at the same time, all tests begin at once; a failed check ends them.
     begins_at_once = is_short or bench.base.at_once > 1
     with bench.jobs as jobs:
         jobs.start([*(all_tests if begins_at_once else ()), *first])
@@ -67,7 +67,7 @@ def judge_change(
 
 
 def compare_base(base: CheckReport, contract: Contract) -> Judgement:
-    """Compare base with itself: what that finds, no change has caused."""
+    """Compare base with itself, to find what is wrong without any change."""
     split, counted = SplitChange(Change(base_commit=base.commit, files=())), None
     if isinstance(tests := base.result(TESTS), TestRun):
         pairs = test_pairs.classify_tests(tests, tests, None, split).values()
@@ -167,7 +167,7 @@ class _ChangeRuns:
         ended, counted = self.ran.get(TESTS), None
         if tests:
             ended, counted = self.verdicts.find_verdicts(tests, self.ran)
-        # Other runs of tests are read by their names, in the verdicts and in the proof.
+        # The further runs of tests are no checks: the verdicts and the proof find them by name.
         names = (job.check.name for job in self._others)
         others = (self.ran[name] for name in names if name in self.ran)
         base, bench = self.verdicts.base, self.bench

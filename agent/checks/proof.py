@@ -1,7 +1,7 @@
 """Prove a change: its tests fail without it, and a test notices when a part is taken back.
 
-Of a ticket that asks for tests, small mistakes in the functions that the new tests call take the
-place of parts.
+If the ticket asks for tests, no parts are taken back: small mistakes are made in the functions that
+the new tests call, and a test has to notice them.
 """
 
 import dataclasses
@@ -32,11 +32,11 @@ PROSE = (".md", ".rst", ".txt")
 OWN_ON_BASE = "changed tests without the change"
 _MOST_ROWS = 30
 _LONGEST_ERROR = 200
-#: With these, annotations act. FastAPI, Django Ninja, Litestar and Typer use them.
+#: These read annotations at run time. FastAPI, Django Ninja and Litestar use one of them.
 _READERS = frozenset({"pydantic", "msgspec", "typer"})
-#: Time for all runs of near tests: a share of the minutes that are left, and seconds at least.
+#: Runs without a part may begin during this share of the time left, and at least so many seconds.
 _NEAR_SHARE, _LEAST_SECONDS = 0.1, 60.0
-#: A run without a part is ended at this multiple of the near run, plus seconds: it may not end.
+#: A run without a part may hang: its limit is so many times the near run's seconds, plus these.
 _MOST_SLOWER, _MOST_SLOWER_SECONDS = 5, 10
 _MOST_MISTAKES = 10
 
@@ -53,13 +53,13 @@ class ProofTrials:
 
     @cached_property
     def asks_for_tests(self) -> bool:
-        """Whether nothing but tests was to be changed, and that is all that is changed."""
+        """Whether the ticket asks only for tests, and the change has only tests and prose."""
         is_asked = self.bench.plan.category == "tests"
         return is_asked and all(path.endswith(PROSE) for path in self.split.product)
 
     @cached_property
     def units(self) -> tuple[Unit, ...]:
-        """The parts to be reverted, in the order of the files; none of a recipe's change."""
+        """The parts to be reverted, in the order of the files; none for a recipe's change."""
         bench, split = self.bench, self.split
         if bench.plan.recipe:
             return ()
@@ -88,7 +88,7 @@ class ProofTrials:
 
     @cached_property
     def _tried(self) -> dict[str, Unit]:
-        """The parts that a test has to need, by the names of their runs."""
+        """The parts whose absence a test has to notice, by the names of the runs without them."""
         asked = [unit for unit in self.units if not unit.is_note]
         return {
             f"tests without part {number} of {len(asked)}": unit
@@ -96,11 +96,11 @@ class ProofTrials:
         }
 
     def list_jobs(self, ran: Mapping[str, AnyRun], pairs: Collection[PairedTest]) -> list[Job]:
-        """List the runs of the proof that need no result of the other checks.
+        """List the runs of the proof that need no results but those so far.
 
         Args:
             ran: Results so far, with those of the tests near the change, if any.
-            pairs: The tests of these, paired with base's.
+            pairs: The tests in these results, paired with base's.
         """
         near, jobs = find_tests(ran, NEAR), list[Job]()
         if not self.bench.base.names_tests:
@@ -125,7 +125,7 @@ class ProofTrials:
         return jobs
 
     def _find_end(self) -> float:
-        """Return until when runs of near tests may begin; the first call fixes it."""
+        """Return the time until which runs without a part may begin; the first call sets it."""
         if not self._end:
             now = time.monotonic()
             self._end = now + max(_LEAST_SECONDS, _NEAR_SHARE * (self.bench.base.until - now))
@@ -140,7 +140,7 @@ class ProofTrials:
         """Lay out the change without parts of it.
 
         Args:
-            run: An earlier run of the same tests, which sets the limit.
+            run: An earlier run of the same tests; its seconds set the limit.
         """
         seconds = _MOST_SLOWER * run.seconds + _MOST_SLOWER_SECONDS
         change = hunk_reverts.take_back(self.split.change, units)
@@ -156,7 +156,7 @@ class ProofTrials:
             why = "no runner of its tests is known"
             return Proof(missing=why) if is_code else Proof(exemption="no code was changed")
         if self.bench.plan.recipe and not self.split.own_tests:
-            return Proof()  # the edits of a recipe are always the same
+            return Proof()  # nothing to prove: the edits of a recipe are always the same
         red = list_red(tests) | {*self.bench.repeated}
         trials = [(unit, _is_noticed(ran.get(name), red)) for name, unit in self._tried.items()]
         needed = [unit.part for unit, noticed in trials if noticed]
@@ -166,7 +166,7 @@ class ProofTrials:
             answers = self._ask_all(silent, tests, red)
             asked = [*zip(silent_parts, answers, strict=True)]
             needed += [part for part, answer in asked if answer]
-            # Without time for all tests a part is unneeded: else slow suites would excuse all.
+            # If all tests take too long, a part counts as unneeded: slow suites excuse none.
             silent_parts = [
                 replace(part, is_near_only=answer is None) for part, answer in asked if not answer
             ]
@@ -235,9 +235,9 @@ class ProofTrials:
     def _ask_all(
         self, units: list[Unit], tests: TestRun, red: Collection[str]
     ) -> list[bool | None]:
-        """Ask the whole suite what tests near the change do not notice, all parts at once."""
+        """Return which parts any test notices, None: unknown; all are taken back at once first."""
         if self._end and {item.file for item in tests.items} <= {*self.near.files}:
-            return [False] * len(units)  # the tests near the change are all
+            return [False] * len(units)  # the near tests were all tests
         if tests.seconds > self.bench.base.until - time.monotonic():
             return [None] * len(units)
         # Tests that fail anyway say nothing, and many of them wait for a server that is missing.
@@ -282,7 +282,7 @@ def _is_noticed(run: AnyRun | None, red: Collection[str]) -> bool | None:
         return False
     run = accept_empty(run)
     if run.limit == "time":
-        return True  # as where a loop does not end
+        return True  # probably a loop that does not end
     if run.limit or run.status is Status.UNVERIFIED:
         return None
     return bool((run.reason and run.exit_code) or list_red(run).difference(red))

@@ -33,7 +33,7 @@ class Reader:
     looked: frozenset[int] = frozenset({0, 1})
     """Exit codes after which the tool has read every file, apart from those that it cannot read."""
     is_text: bool = True
-    """Whether its report is text, so that its error output is read too."""
+    """Whether the tool's report is text; then its error output is read, too."""
 
 
 def list_items(remarks: Iterable[ToolRemark]) -> tuple[CheckItem, ...]:
@@ -143,7 +143,7 @@ READERS: Mapping[str, Reader] = {
     "ruff format": Reader(
         _read_lines(
             r"Would reformat: (?P<path>.+)",
-            # Newer versions.
+            # The form of newer versions.
             r"(?P<path>[^:]+):(?P<line>\d+):\d+: (?:unformatted|invalid-syntax): (?P<message>.*)",
             r"error: Failed to (?:parse|format|read) (?P<path>[^:]+?)(?::\d+)*: (?P<message>.*)",
             code="format",

@@ -26,7 +26,7 @@ _E = TypeVar("_E", bound="ReportEvent")
 def clean_id(text: str) -> str:
     """Make an id printable, on one line and bounded; two different ids stay different."""
     if len(text) <= _LONGEST_ID and text.isascii() and text.isprintable():
-        return text  # nearly all ids; large suites have many
+        return text  # the fast path for nearly all ids; large suites have many
     shown = sanitise.strip_terminal_codes(" ".join(text.split("\n")))
     if len(shown) <= _LONGEST_ID:
         return shown
@@ -55,7 +55,7 @@ class ExitEvent(ReportEvent):
 
 
 class BrokenEvent(ReportEvent):
-    """The project could not be entered."""
+    """An exception ended the script, for example because Django could not load the project."""
 
     event: Literal["broken"]
     text: Text
@@ -82,7 +82,7 @@ class Report:
 
 
 def read_report(result: SandboxResult, kinds: tuple[type[ReportEvent], ...]) -> Report:
-    """Read a report up to the first line of another form; its last event is the exit code."""
+    """Read a report, up to the first line that is no valid event; an ExitEvent completes it."""
     content = result.files.get(PATH)
     if content is None:
         rejected = next((refusal for refusal in result.refused if PATH in refusal), "")

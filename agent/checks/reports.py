@@ -19,7 +19,7 @@ _TOOLS = {"services", "gate_path", "tools"}
 
 
 def locate_baseline(prepared: Prepared, settings: Settings) -> Path:
-    """Return the file for the results of a base commit, named by all that decides about them."""
+    """Return the file for the results of a base commit, named by a digest of all their inputs."""
     inputs = (
         prepared.checkout.commit,
         prepared.checkout.repository,
@@ -42,7 +42,7 @@ def load_baseline(stored: Path) -> CheckReport | None:
 
 
 def refresh_tests(before: CheckReport, prepared: Prepared, settings: Settings) -> CheckReport:
-    """Return base's report with its tests as they are stored now."""
+    """Return base's report with the results of its tests that are stored now, if there are any."""
     stored = load_baseline(locate_baseline(prepared, settings))
     tests = stored.result(TESTS) if stored else None
     results = (tests if tests and run.name == TESTS else run for run in before.results)

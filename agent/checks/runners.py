@@ -13,9 +13,9 @@ from agent.models.checks import TESTS, TestRun
 from agent.models.record import replace
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
 
-#: Share of the limit after which a test is interrupted, and the least seconds for that.
+#: A test is interrupted after this share of the limit, but not before so many seconds.
 _TEST_SHARE, _LONGEST_TEST = 1 / 6, 60.0
-#: Share of the limit, and most seconds, before its end in which no further test begins.
+#: No further test begins in this last share of the limit, which is at most so many seconds.
 _RESERVE, _MOST_RESERVE = 0.15, 60.0
 
 
@@ -52,7 +52,7 @@ class Suite:
         named = [f"{name}={value}" for name, value in _list_variables(site, folder).items()]
         start = ("env", *(("-C", folder) if folder else ()), *named) if folder or named else ()
         line = (*start, "python", *words)
-        # Ids of tests begin with the folder, so that they cannot be appended to this line.
+        # Ids of tests begin with the folder: appended to this line, they would name no test.
         is_below = site.project.root != site.config.folder
         return ("bash", "-c", shlex.join(line)) if is_below else line
 
@@ -73,7 +73,7 @@ class Suite:
         order = check.request_script(site, tuple(self._list_words(site, words)), limits, options)
         return replace(
             order,
-            # The configuration wins.
+            # Variables of the configuration override ours.
             environ=_list_variables(site) | order.environ,
             directory=posixpath.join(SANDBOX_TREE, folder).rstrip("/"),
             lists_new=self == Suite(),
@@ -108,13 +108,13 @@ def _whole_paths(paths: Sequence[str]) -> list[str]:
 
 
 def _enter_folder(site: Site) -> Site:
-    """Return a site whose project is in the folder in which the tests' command starts."""
+    """Return the site, with the folder in which the tests' command starts as the project's root."""
     root = posixpath.join(site.project.root, site.project.test_folder).rstrip("/")
     return dataclasses.replace(site, project=replace(site.project, root=root, test_folder=""))
 
 
 def _list_variables(site: Site, start: str | None = None) -> dict[str, str]:
-    """Return variables with Django's settings and path, where only tools such as tox set them.
+    """Return variables for Django's settings and path that otherwise only tools such as tox set.
 
     Args:
         start: The folder to which paths are relative; None: they are absolute, as in the sandbox.
@@ -143,8 +143,8 @@ def _needs_settings(site: Site) -> bool:
 def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     """Return the folder to start in, and a script or module with its arguments.
 
-    manage.py looks for tests in the folder in which it starts. That is its own, unless that has no
-    tests, or an argument names a path from the root.
+    manage.py looks for tests in the folder in which it starts. It starts in its own folder, unless
+    that has no tests or an argument is a path from the root.
     """
     path, root, words = site.project.test_script, site.project.root, site.project.test_args
     if site.project.test_runner == "pytest":
@@ -159,12 +159,12 @@ def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
         return root, (from_root, *words)
     script_folder, top = site.tree / folder, site.tree / root
     named = [word for word in site.project.test_args if word[:1] not in ("-", "/", ".")]
-    # Unlike a Path, this returns False for a name that is too long.
+    # Unlike Path.exists, this returns False for a name that is too long.
     is_from_root = any(
         exists(top / word) and not exists(script_folder / word)  # noqa: PTH110
         for word in named
     )
-    # The pattern of Django's runner. A project around a package has its tests at the root.
+    # The pattern of Django's runner. If no file has such a name, the tests are at the root.
     if not is_from_root and any(script_folder.rglob("test*.py")):
         return folder, (name, "test", *words)
     return root, (from_root, "test", *words)

@@ -47,7 +47,7 @@ from repo_config.tree import Tree
 #: Shows a line to people who watch the run. Several threads call it.
 Say = Callable[[str], None]
 
-#: Nothing is shown of a check that ends earlier.
+#: Seconds after which the output of a check begins to be shown.
 QUIET_SECONDS = 5.0
 EVERY_SECONDS = 1.0
 LONGEST = 300
@@ -63,7 +63,7 @@ class Job(NamedTuple):
     check: AnyCheck
     lay_out: Callable[[], Site]
     until: Callable[[], float] = lambda: math.inf
-    """Time by the monotonic clock after which it does not begin."""
+    """Time by the monotonic clock after which the check does not begin."""
 
     @classmethod
     def at(cls, check: AnyCheck, site: Site) -> "Job":
@@ -82,18 +82,18 @@ class Bench:
     tree: Tree
     """Files of base."""
     hunks: Mapping[str, tuple[Hunk, ...]]
-    """Of each file of the change."""
+    """The hunks of each file of the change, by its path."""
     lay_out: Callable[[Change, str], Site]
-    """Lays out a change, in the environment that it declares, in a folder of this name; without a
-    name, in the folder of the thread, over what it held."""
+    """Lays out a change, with the environment that it declares, in a folder of this name; if the
+    name is "", in the thread's own folder, whose content it replaces."""
     contract: Contract
     plan: Plan
     jobs: "Jobs"
     say: Say
     human_changes: Change | None = None
-    """The branch's earlier change; findings in lines of people never block."""
+    """The branch's earlier change; findings in lines that people wrote do not block."""
     measure_anew: Callable[[], TestRun] | None = None
-    """Runs base's tests once more; None: their results are of this run."""
+    """Measures base's tests once more; None: this run has measured them."""
     repeated: dict[str, RepeatedTest] = field(default_factory=dict)
     """Tests that ran once more on both sides, by id."""
 
@@ -104,7 +104,7 @@ class Bench:
 
 
 class Jobs:
-    """Runs checks at the same time, in their order; the end of the block ends all of them."""
+    """Runs checks at the same time, begun in their order; leaving the `with` block ends all."""
 
     def __init__(self, sandbox: Sandbox, say: Say, at_once: int, until: float = math.inf) -> None:
         self._sandbox, self._say, self._until = sandbox, say, until
@@ -173,7 +173,7 @@ def run_checks(
     at_once: int = 1,
     is_enough: Callable[[AnyRun], bool] = lambda _: False,
 ) -> tuple[AnyRun, ...]:
-    """Run checks, the last first; return results in their order, absent checks included.
+    """Run checks, the last first; return results in the order of `jobs`, absent checks included.
 
     Args:
         is_enough: The first result for which it is true ends the other checks, which are left out.
@@ -203,9 +203,9 @@ def run_check(
 ) -> RunT:
     """Run a check; run it again if it reached a limit other than time.
 
-    Memory, disk and processes are shared with other sandboxes of the machine, unlike its time. If
-    its services did not start, a check is unverified. The commands of the tests run one after
-    another, each in a sandbox of its own.
+    Other sandboxes of the machine may have used up memory, disk or processes. A check whose
+    services did not start is unverified. The commands of the tests run one after another, each in
+    a sandbox of its own.
     """
     if isinstance(check, Suite) and site.project.more_tests:
         runs = _run_each(check, site, sandbox, say, cancelled)
@@ -271,8 +271,8 @@ def _add_lines(run: RunT, site: Site) -> RunT:
 class LiveOutput:
     """Shows the last line that a sandbox has printed, at most once a second.
 
-    It reads little of each piece, since its caller also enforces the sandbox's limits. The result
-    of the check has the whole output.
+    It spends little time on each piece, since it delays its caller, which enforces the sandbox's
+    limits. The result of the check has the whole output.
     """
 
     def __init__(

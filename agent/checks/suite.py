@@ -17,11 +17,11 @@ from agent.models.sandbox import SandboxResult
 from agent.text import sanitise
 
 SENTINEL = "mergewright_sentinel"
-#: `stopped` of a run that was to end with its first failure.
+#: `SuiteEnd.stopped` of a run that ended at its first failure, as requested.
 ENOUGH = "a test failed"
 PASSING = ("passed", "xpassed")
 FAILING = ("failed", "error")
-#: The first of these that a run has is the status of the joined run.
+#: The first of these that any of the runs has is the status of the joined run.
 _ORDER = (Status.UNVERIFIED, Status.FAILED, Status.PASSED)
 _RANK = ("passed", "xpassed", "xfailed", "skipped", "error", "failed")
 
@@ -108,7 +108,7 @@ class _Suite:
         """Yield the reasons for which a run is unverified.
 
         Args:
-            may_stop: Whether it was to end with its first failure.
+            may_stop: Whether the run was to end with its first failure.
         """
         if len(self.ends) < self.begun:
             yield f"the test run ended early: {words}"
@@ -165,7 +165,7 @@ def read_run(
 
 
 def accept_empty(run: TestRun) -> TestRun:
-    """Return a run as passed that ran to its end without any of the selected tests."""
+    """Return the run, as passed if it ran to its end but has none of the selected tests."""
     if run.reason and not run.items and run.files is not None and not run.limit:
         return replace(run, status=Status.PASSED, reason="")
     return run
@@ -214,7 +214,7 @@ def _join_unexecuted(runs: Sequence[TestRun]) -> dict[str, tuple[int, ...]]:
 def _join_items(runs: Sequence[TestRun]) -> tuple[tuple[CheckItem, ...], str]:
     """Join the tests; return also the id of the first test that two commands have run, or "".
 
-    Several commands may meet a module that cannot be imported; all but one may skip a test.
+    Not counted: a module that cannot be imported, and a test that all commands but one skip.
     """
     items: dict[str, CheckItem] = {}
     twice = ""

@@ -23,9 +23,9 @@ from agent.models.checks import (
 )
 from agent.models.record import replace
 
-#: Outcomes that no runner reports: of a doctest, and of a test for which there was no time.
+#: Outcomes that no runner reports: of an edited doctest; of a test for which no time was left.
 OTHER_TEXT, UNRUN = "other text", "unrun"
-#: The end that parameterized and ddt append to a test's name for each set of parameters.
+#: What the libraries parameterized and ddt append to a test's name for each set of parameters.
 _GENERATED = re.compile(r"_\d+(?:_\w*)?$")
 
 State = Literal[
@@ -43,7 +43,7 @@ class PairedTest(NamedTuple):
     """A test on base and on head."""
 
     item_id: str
-    """Its id on base, if base has it."""
+    """Its id on base; if base does not have it, its id on head."""
     base: CheckItem | None
     """None: base does not have it. `unrun` is its outcome if there was no time for it."""
     head: CheckItem | None
@@ -113,7 +113,7 @@ def _find_state(before: CheckItem, after: CheckItem | None, *, has_family: bool)
     """Classify a test that the change does not touch.
 
     Args:
-        has_family: Whether it still runs with other parameters.
+        has_family: Whether the test still runs with other parameters.
     """
     was, now = before.outcome, after.outcome if after else ""
     if now in FAILING:
@@ -150,7 +150,7 @@ def name_test(item_id: str) -> str:
 
 
 def name_family(item_id: str) -> str:
-    """Return a test's name without parameters, also without those that generators append."""
+    """Return a test's name without parameters, in brackets or as parameterized appends them."""
     start, bracket, _ = item_id.partition("[")
     return start if bracket else _GENERATED.sub("", start)
 

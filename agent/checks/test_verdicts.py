@@ -34,7 +34,7 @@ from agent.models.record import replace
 NEAR, AGAIN = "tests near the change", "changed tests, once more"
 VERSIONS = "tests as the base branch has them"
 RULE = "flaky-tests"
-#: Maximum number of tests that run once more: of more failures, the change is the cause.
+#: Maximum number of tests that run once more: if more fail, the change is the cause.
 MOST_TESTS = 10
 _SUSPECT = ("failed", "error", "skipped")
 
@@ -91,7 +91,7 @@ class TestVerdicts:
             self.base = replace(self.base, results=tuple(kept))
             return self.find_verdicts(tests, ran)
         if tests.is_partial:
-            # A test that passes the second time is left to the run of all tests.
+            # If a test passes the second time, the run of all tests will decide about it.
             passing = {name for name, test in repeated.items() if test.head in PASSING}
             pairs = [
                 pair for pair in pairs if pair.state != "broken" or pair.current_id not in passing
@@ -162,8 +162,8 @@ class TestVerdicts:
     ) -> list[PairedTest]:
         """Fail the change's own tests that fail in another run, unless base fails them as well.
 
-        Parameters that come from a set have another order in each run, so all those of base's test
-        are run.
+        Parameters that come from a set have another order in each run, and thus other ids; so
+        base's test runs with all of its parameters.
         """
         runs = (find_tests(ran, name) for name in (NEAR, AGAIN))
         failed = {
@@ -196,7 +196,7 @@ class TestVerdicts:
         return [broken.get(pair.current_id, pair) for pair in pairs]
 
     def _explain_code(self, tests: TestRun) -> TestRun:
-        """Fail a run whose exit code is red twice, though no test fails and base's code differs."""
+        """Fail a run whose exit code is red twice, without a failing test and unlike on base."""
         base = self.base.tests
         harmless = {0, None} | ({base.exit_code} if not list_red(base) else set())
         is_red = bool(list_red(tests))
@@ -248,7 +248,7 @@ def read_repeat(pair: PairedTest, test: RepeatedTest | None) -> PairedTest:
     if was == UNRUN and on_base not in (*PASSING, *FAILING):
         return pair._replace(state="unrun")
     if on_base in FAILING and on_base != was:
-        # Base had no time for it at first: how often it fails there is unknown.
+        # If base had no time for the test at first, it is unknown how often it fails there.
         return pair._replace(state="known" if was == UNRUN else "flaky")
     if test is None:
         return pair
@@ -258,7 +258,7 @@ def read_repeat(pair: PairedTest, test: RepeatedTest | None) -> PairedTest:
 
 
 def make_finding(repeated: RepeatedTest) -> Finding:
-    """Make the finding of a flaky test; for review if it never passed with the change."""
+    """Make the finding of a flaky test: for review unless it passed again with the change."""
     path, line = split_place(repeated.place)
     return Finding(
         rule=RULE,

@@ -1,7 +1,7 @@
-"""`mergewright action`: one labelled issue to its pull request, in a job of GitHub Actions.
+"""`mergewright action`: turn one labelled issue into a pull request, in a job of GitHub Actions.
 
 `deploy/action/action.yml` calls it. The issue, its text and who labelled it are read from the job's
-event; nothing of it is in a line of a shell.
+event; none of these is put into a shell command.
 """
 
 import json
@@ -25,7 +25,7 @@ from agent.service import intake
 from agent.settings import Settings
 from agent.text import sanitise
 
-#: GitHub takes a megabyte.
+#: Maximum characters of a job's summary; GitHub accepts one megabyte.
 _SUMMARY_LIMIT = 200_000
 
 
@@ -61,7 +61,7 @@ def action(
 
 
 def _run_for_event(payload: dict[str, Any], loaded: Settings) -> Outcome | str:
-    """Decide as the service does, and carry the run; return the reason if there is none."""
+    """Decide as the service does, and execute the run; return the reason if there is no run."""
     from agent import wiring
 
     parsed = deliveries.parse_payload("issues", payload.get("action"), payload)

@@ -88,7 +88,7 @@ def check(
 
 
 def _read_files(folder: Path, loaded: Settings, *, as_json: bool) -> BaseReport:
-    """Describe a work tree by its files and earlier runs alone."""
+    """Describe a work tree from its files and the results of earlier runs; run nothing."""
     from agent.setup import proposal
 
     place, tree, read = repository.open_repository(folder, as_json=as_json)
@@ -116,7 +116,7 @@ def _list_more(base: BaseReport, loaded: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _write_configuration(place: Path, base: BaseReport) -> None:
-    """Write the proposed configuration. Raises RequestRefused if it must not replace another."""
+    """Write the proposed configuration. Raises RequestRefused if an existing one has to stay."""
     if not base.configuration:
         terminal.print_aside(f"{base.config_file} says all of this already; nothing was written.")
         return

@@ -27,7 +27,7 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
     Exit code 0: valid; 2: invalid; every error is listed with its place and fix.
     """
     _, tree, read = repository.open_repository(repo, as_json=as_json)
-    # It brings all that rules stand on; other commands start without.
+    # Imported here, since it loads all modules of the rules; other commands start without them.
     from agent.policy import levels
 
     config, name = read.config, read.source.name if read.source else None
@@ -105,7 +105,7 @@ def explain(
 
 
 def _find_values(key: str, values: list[EffectiveValue]) -> list[EffectiveValue]:
-    """Find a key and all below it, or the key whose value contains it."""
+    """Find a key with all keys below it, or the key whose value contains it."""
     below = [value for value in values if value.key == key or value.key.startswith(f"{key}.")]
     around = [value for value in values if key.startswith((f"{value.key}.", f"{value.key}["))]
     if not below and not around:

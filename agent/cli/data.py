@@ -65,7 +65,7 @@ def purge(
     Times, outcomes, cost and the signatures of logs stay, so `mergewright verify` still works.
     The audit log stays. Works while the service runs. What is deleted cannot be restored.
     """
-    # The database is loaded only by the commands that need it.
+    # The database's modules are imported only by commands that need them.
     from agent.service import purge as purging
     from agent.store import sql_audit, sql_run_store
 

@@ -20,7 +20,7 @@ from agent.setup import gateway, package_index
 from agent.store import sql_run_store
 from agent.telemetry import signature
 
-#: Prints the status of a GET, of a POST, and for a host that is on no list.
+#: Prints the status of a GET, of a POST, and of a GET from a host that is not allowed.
 _ASK = """
 import sys, urllib.error, urllib.request
 for url, data in ((sys.argv[1], None), (sys.argv[1], b"x"), ("http://example.invalid/", None)):
@@ -131,7 +131,7 @@ def check_database(loaded: Settings) -> str:
 
 
 def check_index(loaded: Settings) -> str:
-    """Read from the default index as set-up does, and try more than that."""
+    """Read from the default index as set-up does; a POST and another host must be refused."""
     index = package_index.PackageIndex()
     with gateway.open_gateway(loaded, index) as opened:
         order = SandboxRequest(
@@ -160,11 +160,11 @@ def check_signing(loaded: Settings) -> str:
 
 
 def check_github(loaded: Settings) -> str:
-    """Ask who we are there; without credentials nothing is needed."""
+    """Ask GitHub which account we use; without credentials, the check is not needed."""
     keys = (loaded.github_private_key, loaded.github_token)
     if loaded.github_app_id is None and not any(keys):
         return "no App or token configured: only ticket files work"
-    # Only who works on GitHub needs its client.
+    # Imported here, since only runs on GitHub need its client.
     from agent.github import access
 
     github = access.connect_to_github(loaded)
@@ -221,7 +221,7 @@ def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
 
 
 def _try_model(name: str, loaded: Settings, *, ask: bool) -> dict[str, Any]:
-    """Return why a model cannot be used, as `problem`; or else its answer."""
+    """Return why a model cannot be used, as `problem`; else time and cost of its answer, or {}."""
     try:
         chat = wiring.make_provided_models({"editor": (name,)}, loaded)
     except AgentError as problem:

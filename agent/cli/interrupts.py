@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Never
 
 EXIT_CODE = 130
-#: A terminal, and a program in between, may both send the same signal.
+#: Seconds in which signals count as one: a terminal and a program in between may both send it.
 _SAME_SECONDS = 1.0
 _SHOW_CURSOR = b"\x1b[?25h"
 
@@ -26,7 +26,7 @@ def end_on_signals() -> None:
             first.append(time.monotonic())
             raise KeyboardInterrupt
         if time.monotonic() - first[0] > _SAME_SECONDS:
-            # The display of steps has hidden it.
+            # The display of steps has hidden the cursor.
             if sys.stderr.isatty():
                 os.write(sys.stderr.fileno(), _SHOW_CURSOR)
             leave()
@@ -37,7 +37,7 @@ def end_on_signals() -> None:
 
 
 def leave() -> Never:
-    """End this process and all below it, without a wait for its threads."""
+    """End this process and its descendants, without waiting for threads."""
     end_children()
     os._exit(EXIT_CODE)
 
@@ -52,7 +52,7 @@ def end_children() -> None:
     below, children = set[int](), {os.getpid()}
     while children := {pid for pid, parent in parents.items() if parent in children} - below:
         below |= children
-    # All at once, so that no waiting thread starts the next one.
+    # All at once: a thread that waits for one of them has no time to start the next.
     for pid in below:
         with suppress(OSError):
             os.kill(pid, signal.SIGTERM)

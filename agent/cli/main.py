@@ -52,7 +52,7 @@ _LASTING = (
 
 app = typer.Typer(
     name="mergewright",
-    # Paragraphs are wrapped to the terminal's width, not as in the source.
+    # Wraps paragraphs to the terminal's width, instead of keeping the lines of the source.
     rich_markup_mode="markdown",
     help="Turn a ticket into a branch that passed the project's own checks.",
     no_args_is_help=True,
@@ -98,7 +98,7 @@ def _common(
 def main() -> None:
     """Run the command line; every expected error is one clear line and an exit code.
 
-    With --json it is one object on stdout too, `{"problem": ..., "reason": ...}`.
+    With --json, the error is also one object on stdout, `{"problem": ..., "reason": ...}`.
     """
     try:
         app()
@@ -124,7 +124,7 @@ def main() -> None:
 
 
 def _leave() -> Never:
-    """End an interrupted command, without a wait for its threads."""
+    """End an interrupted command, without waiting for its threads."""
     with suppress(OSError):
         sys.stdout.flush()
     interrupts.leave()

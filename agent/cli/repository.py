@@ -1,6 +1,6 @@
 """A repository on this disk as commands read it: its root, its files, its configuration.
 
-Only commands read these; runs read the base commit instead.
+Runs read the base commit instead of these files.
 """
 
 from pathlib import Path
@@ -56,7 +56,7 @@ ConfigFile = Annotated[
 
 
 def find_root(folder: Path | None) -> Path:
-    """Find the root of the repository that a folder is in; without one the command ends with 2."""
+    """Find the root of the repository that a folder is in; none: the command ends with code 2."""
     here = (folder or Path()).resolve()
     for place in (here, *here.parents):
         if (place / ".git").exists():
@@ -85,7 +85,7 @@ def read_config_text(config: Path | None) -> str | None:
 
 
 def open_repository(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, LoadedConfig]:
-    """Find a repository and read it; a configuration with mistakes ends the command with 2."""
+    """Find and read a repository; a configuration with mistakes ends the command with code 2."""
     place = find_root(folder)
     files = open_folder(place)
     try:

@@ -26,8 +26,8 @@ _MODEL_MAY_HELP = (Reason.UNFIT, Reason.ENVIRONMENT, Reason.CHECK_UNFINISHED)
 def choose_exit_code(outcome: Outcome) -> int:
     """Return the exit code of the process.
 
-    0: done as asked; 1: not done; 2: not before configuration or machine are corrected; 130:
-    interrupted.
+    0: done as asked; 1: not done; 2: not done until configuration or machine are corrected;
+    130: interrupted.
     """
     if outcome.reason is Reason.INTERRUPTED:
         return 130
@@ -39,11 +39,11 @@ def choose_exit_code(outcome: Outcome) -> int:
 def list_next_steps(outcome: Outcome, repo: Path | None, command: str = "") -> tuple[str, ...]:
     """List the next steps: commands with their purpose, or a sentence.
 
-    `repo` is of a run on this machine; None: the run is of an issue, whose page says it. `command`
-    continues the run; "": `--resume` does.
+    `repo`: repository of a run on this machine; None: a run of an issue, whose page has the steps.
+    `command` continues the run; "": `--resume` does.
     """
     if outcome.base and outcome.reason is Reason.UNFIT:
-        return ()  # It has no Python: nothing is wrong with it.
+        return ()  # A repository without Python needs no next step.
     if repo is None:
         return (f"review {outcome.pull_request.url}",) if outcome.pull_request else ()
     if outcome.is_done and outcome.branch:
@@ -89,7 +89,7 @@ def show(
     more: Iterable[tuple[str, str]] = (),
     command: str = "",
 ) -> None:
-    """Print an outcome in the order of interest: done or not, the checks, paths.
+    """Print an outcome: the checks, what rules found, whether it is done, and where results are.
 
     `more` are facts about a base commit, each with its title; `command` continues the run.
     """
@@ -114,7 +114,7 @@ def show(
     steps = list_next_steps(outcome, repo, command)
     nexts = [("" if number else "next", step) for number, step in enumerate(steps)]
     for title, words in (*_list_places(outcome), *nexts):
-        # `check` has printed all of that text.
+        # `mergewright check` has already printed what that file contains.
         if words and not (command and title == "text"):
             print(f"{title:<7} {sanitise.strip_terminal_codes(words)}")
 

@@ -1,4 +1,4 @@
-"""`mergewright run`: one ticket, one repository, here and now."""
+"""`mergewright run`: run one ticket in one repository, on this machine."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     is on GitHub, and the result is a pull request. Exit code 0: done; 1: not done; 2: wrong usage
     or invalid configuration; 130: interrupted by Ctrl-C or SIGTERM.
     """
-    # Only a run needs the stages and all that they stand on; other commands start without.
+    # Imported here, since it loads the stages of runs; other commands start without them.
     from agent import wiring
 
     console, begun_at = Console(stderr=True, quiet=as_json), time.monotonic()
@@ -182,7 +182,7 @@ def _clone(address: str, folder: Path) -> bool:
         return git.wait() == 0
     except KeyboardInterrupt:
         interrupts.end_children()
-        git.wait()  # It removes its incomplete clone.
+        git.wait()  # git removes its incomplete clone
         raise
 
 
@@ -199,7 +199,7 @@ def run_ticket(
     model: str | None,
     dry_run: bool,
 ) -> tuple[Outcome, dict[str, float]]:
-    """Carry a ticket file to its end; return the outcome, and seconds by step.
+    """Run a ticket file to its end; return the outcome, and seconds by step.
 
     Without `ticket`, base is only set up and checked; `model` None: the models of the settings.
     """
@@ -231,7 +231,7 @@ def carry(
     *,
     resumes: bool = False,
 ) -> tuple[Outcome, dict[str, float]]:
-    """Carry a run to its end with live progress; return how it ended, and seconds by step.
+    """Execute a run to its end, with live progress; return its outcome, and seconds by step.
 
     `access` None: the run's ticket is on this machine. `resumes`: the run's records are used again.
     """
@@ -268,7 +268,7 @@ def _run_issue(
     base: str | None,
     dry_run: bool,
 ) -> tuple[Outcome, dict[str, float]]:
-    """Carry an issue on GitHub to its end; whoever runs the command approves its current text.
+    """Run an issue on GitHub to its end; running the command approves the issue's current text.
 
     Raises SettingsInvalid or AccessLost; RequestRefused if no issue has this number.
     """

@@ -47,7 +47,7 @@ _CANDIDATES = 10
 @contextmanager
 def open_store(loaded: Settings) -> Iterator[SqlRunStore | None]:
     """Open the store while the block lasts; None: there is none, and none is created."""
-    # The database is loaded only by the commands that need it.
+    # The database's modules are imported only by commands that need them.
     from agent.store import sql_run_store
 
     is_file = settings.find_database(loaded) is None
@@ -59,7 +59,7 @@ def open_store(loaded: Settings) -> Iterator[SqlRunStore | None]:
 
 
 def find_run(store: SqlRunStore | None, prefix: str) -> RunRow:
-    """Find the run with this prefix; raise BadParameter unless it is exactly one."""
+    """Find the run with this prefix; raise BadParameter unless exactly one fits."""
     runs = store.find_by_prefix(prefix, _CANDIDATES + 1) if store else ()
     if len(runs) == 1:
         return runs[0]
@@ -73,19 +73,19 @@ def find_run(store: SqlRunStore | None, prefix: str) -> RunRow:
 
 @contextmanager
 def open_folder(loaded: Settings, run_id: str) -> Iterator[Path]:
-    """Open the folder of the run with this prefix; a fleet's comes from the database."""
+    """Open the folder of the run with this prefix; of a fleet, a copy from the database."""
     with open_store(loaded) as store, tempfile.TemporaryDirectory() as copies:
         named = find_run(store, run_id).run.run_id
         folder = loaded.home / "runs" / named
         copy = Path(copies, named)
         if store and store.files:
             store.files.show(named, copy)
-        # The files of a command's run stay on its machine.
+        # Files of runs by `mergewright run` are not in the database, but on that machine.
         yield copy if copy.is_dir() and any(copy.iterdir()) else folder
 
 
 def format_time(seconds: float | None) -> str | None:
-    """Write a time, in UTC, as people and programs read it."""
+    """Format a time as ISO 8601, in UTC."""
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

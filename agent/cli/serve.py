@@ -1,7 +1,7 @@
 """`mergewright serve`: starts and watches listener, dashboard and worker, or one of them.
 
-Owns the environment of each process, and how it is started, restarted and ended. Their work is in
-`webhooks`, `agent.dashboard` and `agent.service.process`.
+Owns the environment of each process, and how it is started, restarted and ended. The work of the
+processes is in `webhooks`, `agent.dashboard` and `agent.service.process`.
 """
 
 import ctypes
@@ -43,7 +43,7 @@ _STILL_SECONDS = 300.0
 _STOP_SECONDS = 75.0
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SET_PARENT_DEATH_SIGNAL = 1
-#: A wrong setting, or a machine without sandboxes, does not go away by starting again.
+#: Exit code for a wrong setting or a machine without sandboxes: a restart would not help.
 _EXIT_SETTINGS = 2
 #: Secrets that the worker never gets.
 _SECRETS_OF_OTHERS = frozenset(
@@ -196,20 +196,20 @@ class _Child:
     args: tuple[str, ...]
     environ: dict[str, str]
     heartbeat: Path | None = None
-    """File that it touches as long as it is alive; None: it leaves no such sign."""
+    """File that the process touches again and again while it is alive; None: it has none."""
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
-    """When it was started, or is to be started again."""
+    """When it was started, or is to be started again; by the monotonic clock."""
     failures: int = 0
     sign: float = 0.0
     """Time of the last heartbeat: the modification time of its file."""
     alive_at: float = 0.0
     """When we first saw that heartbeat, or started the process; by the monotonic clock."""
     was_well: bool = False
-    """An earlier start succeeded, so its settings were right."""
+    """Whether an earlier start succeeded, which shows that its settings are right."""
 
     def watch(self) -> int | None:
-        """Start it when it is time; return its exit code if starting again is no use."""
+        """Start it when due, and kill it if stuck; return its exit code if no restart can help."""
         now = time.monotonic()
         if self.process is None:
             if now >= self.started:

@@ -21,9 +21,9 @@ from agent.text import sanitise
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-#: In a pipe no row is longer; below the other width a terminal wraps the lines of a table itself.
+#: Width of tables in a pipe, and minimum width: a narrower terminal wraps their lines itself.
 _WIDEST, _NARROWEST = 10_000, 72
-#: A last column is not cut to less.
+#: Minimum width that a last column, or a line about a step, is cut to.
 _LEAST_CUT = 8
 #: Width of a line about a step, before the step's last output.
 _HEAD_WIDTH = 52
@@ -46,7 +46,7 @@ def show_table(
         room = max(width - sum(widths[:-1]), _LEAST_CUT)
         cells = [[*row[:-1], sanitise.shorten(row[-1], room)] for row in cells]
     table = Table(box=None, pad_edge=False, show_header=any(headings))
-    # Ids are copied: they are neither cut nor wrapped.
+    # The first column has ids, which people copy: they are neither cut nor wrapped.
     least = max((len(row[0]) for row in cells), default=0)
     table.add_column(headings[0], no_wrap=True, min_width=least)
     for heading in headings[1:]:
@@ -77,7 +77,7 @@ def print_aside(text: str, style: str | None = None) -> None:
 
 
 def make_line(value: object) -> str:
-    """Make any text one that a terminal shows on one line."""
+    """Return any text as one line that is safe to print on a terminal."""
     return sanitise.strip_terminal_codes(str(value)).replace("\n", " ")
 
 
@@ -120,7 +120,7 @@ def describe_step(step: AnyStep) -> str:
 
 
 class StepDisplay:
-    """Shows steps on stderr; on a terminal the present one is alive, else lines are appended."""
+    """Shows steps on stderr; a terminal shows the current one live, else lines are appended."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -148,7 +148,7 @@ class StepDisplay:
             self._console.print(f"      {escape(self._line)}", highlight=False, soft_wrap=True)
 
     def __rich__(self) -> Text:
-        """Show the present step with a clock; the spinner asks for it several times a second."""
+        """Show the current step with a clock; the spinner calls this several times a second."""
         clock = f"  {time.monotonic() - self._begun:.0f} s  " if self._step else ""
         shown = Text.assemble(self._step, clock, (self._line, "dim"))
         shown.truncate(max(self._console.width - 3, _LEAST_CUT), overflow="ellipsis")
@@ -168,7 +168,7 @@ class StepDisplay:
 
 
 def _is_lively(console: Console) -> bool:
-    """Whether a person watches a terminal with motion: FORCE_COLOR only asks for colors in a file.
+    """Whether the output is a terminal that can show motion; FORCE_COLOR does not make a file one.
 
     With NO_COLOR, or on a terminal that cannot move its cursor, lines are printed.
     """

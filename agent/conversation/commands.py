@@ -40,14 +40,14 @@ class Command(NamedTuple):
     name: Name | Literal[""]
     """Empty: the command is unknown."""
     words: str = ""
-    """Text after the name, to the end of the paragraph; of an unknown command its name, cut."""
+    """Text after the name, to the paragraph's end; for an unknown command, its shortened name."""
 
 
 def parse_comment(body: str) -> Command | None:
     """Return the command in a comment; None: it has none."""
     text, _ = sanitise.clean_ticket(body)
     if "/mergewright" not in text.lower():
-        # Most comments have no command; to parse a long one as Markdown takes time.
+        # Most comments have no command, and parsing a long one as Markdown takes time.
         return None
     lines = text.split("\n")
     for begin, end in _list_paragraphs(text):
@@ -87,7 +87,7 @@ def is_mentioned(words: str, logins: Collection[str]) -> bool:
 
 
 def is_for_others(words: str, logins: Collection[str]) -> bool:
-    """Whether a text begins with a mention of another account and mentions none of these."""
+    """Whether a text begins with a mention of an account, and mentions none of `logins`."""
     addressed = _ADDRESSEE.match(_QUOTED.sub("", words))
     return addressed is not None and not is_mentioned(words, logins)
 

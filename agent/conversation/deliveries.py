@@ -111,7 +111,7 @@ def _parse_text(place: Place, payload: dict[str, Any]) -> Comment | Ignored:
     text, author = parsed.text, parsed.text.user
     body = text.body or ""
     if place == "review" and not body.strip():
-        # Its remarks on lines have deliveries of their own.
+        # The review's remarks on lines have deliveries of their own.
         return Ignored(reason="a review without text")
     if author.is_bot or parsed.sender.is_bot:
         # Comments of programs, ours among them, are not acted on.
@@ -194,7 +194,7 @@ READS: Mapping[str, Mapping[str | None, Reading]] = {
     "pull_request_review_comment": {"created": partial(_parse_text, "inline")},
     # A merge is a `closed`, too. Other changes need no event: the next follow-up run reads them.
     "pull_request": dict.fromkeys(("closed", "reopened"), _parse_pull),
-    # A suite completes with the last of its check runs.
+    # A suite completes with the last of its check runs, so single runs need no event.
     "check_suite": {"completed": _parse_suite},
     # These have no action.
     "push": {None: _parse_push},

@@ -57,7 +57,7 @@ class ConversationEvent(Record):
     """`owner/name`."""
     repository_id: int
     number: int | None = None
-    """Number of the pull request; None: only the commit is known."""
+    """Number of the pull request; None: only the commit or the branch is known."""
     commit: str = ""
     """Commit of failed or waiting checks; empty: the event is about something else."""
     app_id: int | None = None

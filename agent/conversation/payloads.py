@@ -20,7 +20,7 @@ from pydantic import (
 
 
 def _require_address(value: str) -> str:
-    # Without user, password and white space: it is passed to git and shown to people.
+    # No user, password or white space: the address is passed to git and shown to people.
     if not re.fullmatch(r"https?://[A-Za-z0-9.\-:\[\]]+/[^\s@?#\\\"'<>]*", value):
         raise ValueError("not a plain web address")
     return value
@@ -34,7 +34,7 @@ FullName = Annotated[
     str, StringConstraints(pattern=r"\A[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}\z")
 ]
 Moment = Annotated[str, StringConstraints(pattern=r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z\z")]
-#: SHA-1 or SHA-256, in full.
+#: A full hash, SHA-1 or SHA-256.
 Commit = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{40}([0-9a-f]{24})?\z")]
 
 
@@ -43,7 +43,7 @@ class PayloadPart(BaseModel):
 
 
 class AccountName(PayloadPart):
-    """An account, by its name alone."""
+    """An account of which only the name is read."""
 
     login: Login
 
@@ -57,7 +57,7 @@ class Account(AccountName):
 
     @property
     def is_bot(self) -> bool:
-        """Whether it is the account of an App; names of people cannot end with `[bot]`."""
+        """Whether the account is an App's; names of people cannot end with `[bot]`."""
         return self.type == "Bot" or self.login.endswith("[bot]")
 
 

@@ -18,7 +18,7 @@ _log = structlog.get_logger()
 
 
 def main() -> None:
-    """Serve pages until a signal says stop."""
+    """Serve pages until a signal stops the process."""
     web_server.restart_without(settings.keep_for_dashboard(os.environ))
     run_log.configure_service_logging()
     try:

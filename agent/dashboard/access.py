@@ -31,10 +31,10 @@ from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import COMMAND, OPERATOR, RunRow
 
 _SESSION_SECONDS, _STATE_SECONDS = 8 * 3600, 600
-#: Permissions are asked for again after the first; where GitHub was silent, after the second.
+#: Seconds until permissions are read again, and until GitHub is asked again after no answer.
 _ASK_SECONDS, _SILENT_SECONDS = 60.0, 30.0
 _SILENT = "GitHub could not confirm your permissions. Try again in a minute."
-#: A worker without a heartbeat for so long is gone.
+#: A worker without a heartbeat for so many seconds counts as gone.
 _SILENT_WORKER = 30.0
 _FORM_BYTES = 64 * 1024
 
@@ -56,8 +56,8 @@ class Visitor:
     login: str
     is_operator: bool
     repositories: Mapping[int, bool] = field(default_factory=dict)
-    """Repositories by number, with whether they may write there; empty for the operator, who always
-    may."""
+    """Whether the visitor may write, by the number of each repository that they may read; empty for
+    the operator, who always may."""
     find_starters: Callable[[str], tuple[str, ...] | None] = lambda repository: None
     """Returns the people who may start runs in a repository; None: all who may write."""
 
@@ -83,9 +83,9 @@ class _Session:
     asked_at: float
     """When GitHub last confirmed the permissions."""
     silent_until: float = 0.0
-    """Until then pages do not wait for GitHub again."""
+    """Until then (monotonic clock), pages do not ask GitHub again, since it did not answer."""
     lock: threading.Lock = field(default_factory=threading.Lock)
-    """Held while it is asked."""
+    """Held while GitHub is asked."""
 
 
 class SignIns:
@@ -97,9 +97,9 @@ class SignIns:
         address: str,
         find_starters: Callable[[str], tuple[str, ...] | None],
     ) -> None:
-        """Prepare sessions; without `github` people cannot sign in there.
+        """Prepare sessions; `github` None: people cannot sign in by GitHub.
 
-        All ports of a host share cookies, so their names contain the address.
+        All ports of a host share cookies, so names of cookies contain a digest of the address.
         """
         self.github, self._find_starters = github, find_starters
         self._is_https = address.startswith("https://")
@@ -111,7 +111,7 @@ class SignIns:
         self._lock = threading.Lock()
 
     def find_visitor(self, request: Request, *, is_action: bool = False) -> Visitor:
-        """Find who sent a request; for an action permissions are asked for now.
+        """Find who sent a request; for an action, their permissions are read from GitHub now.
 
         Raises SignInNeeded, or CodeHostUnavailable if GitHub could not confirm permissions.
         """
@@ -132,7 +132,7 @@ class SignIns:
         )
 
     def _refresh_permissions(self, session_id: str, session: _Session, *, is_action: bool) -> None:
-        """Read a person's permissions from GitHub; for pages not if it was silent a moment ago."""
+        """Read permissions from GitHub; for a page, raise if GitHub did not answer a moment ago."""
         if not is_action and time.monotonic() < session.silent_until:
             raise CodeHostUnavailable(_SILENT)
         try:
@@ -151,7 +151,7 @@ class SignIns:
         response.delete_cookie(self._cookie, secure=self._is_https)
 
     def begin_github(self, back_to: str) -> Response:
-        """Send a browser to GitHub, and have it remember the page. Raises AccessLost."""
+        """Redirect a browser to GitHub; a cookie has the page to return to. Raises AccessLost."""
         state = secrets.token_urlsafe(24)
         claims = {"state": state, "next": back_to, "exp": int(read_clock()) + _STATE_SECONDS}
         address = self._require_github().authorize_url(state, self._make_verifier(state))
@@ -161,9 +161,9 @@ class SignIns:
         return answer
 
     def end_github(self, request: Request, state: str, code: str) -> tuple[Person, str]:
-        """Return who GitHub sends back, and from which page they came.
+        """Return the person that GitHub has signed in, and the page that they came from.
 
-        Raises SignInNeeded if it is another browser or too late, AgentError if the code is unknown.
+        Raises SignInNeeded for another browser or after ten minutes, AgentError for a wrong code.
         """
         cookie = request.cookies.get(self._state_cookie, "")
         try:
@@ -213,7 +213,7 @@ class Worker:
     process: str
     """Machine and process, if known."""
     seen_at: float | None
-    """When it gave a sign of life; None: it is not known."""
+    """Time of its last heartbeat; None: not known."""
     is_alive: bool
     run_ids: list[str]
     """Active runs."""
@@ -233,7 +233,7 @@ class Worker:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """All that pages read, and where actions are inserted."""
+    """The data that pages read, and the store that actions are written to."""
 
     home: Path
     store: SqlRunStore
@@ -253,7 +253,7 @@ class Dashboard:
         return run
 
     def find_folder(self, run_id: str) -> Path | None:
-        """Return the folder of a run; None: it has none. A fleet's comes from the database."""
+        """Return the folder of a run; None: it has none. Of a fleet, a copy from the database."""
         if self.store.files is None:
             return run_record.find_folder(self.home, run_id)
         copies = self.home / "dashboard"
@@ -306,7 +306,7 @@ async def _read_form(request: Request) -> dict[str, str]:
 def is_from_our_page(request: Request) -> bool:
     """Whether a page of this dashboard sent the request, according to the browser.
 
-    Without TLS, on another machine, browsers show it by `Origin` alone.
+    Browsers send `Sec-Fetch-Site` only with TLS or to this machine; else `Origin` shows it.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
     if site is not None:
@@ -315,7 +315,7 @@ def is_from_our_page(request: Request) -> bool:
 
 
 def _get_actor(request: Request) -> Visitor:
-    """Find who acts: by a form of our page, with permissions asked for now."""
+    """Find who sent a form of one of our pages; their permissions are read from GitHub now."""
     if not is_from_our_page(request):
         raise ActionRefused("This form came from another site.")
     return _get_dashboard(request).sessions.find_visitor(request, is_action=True)

@@ -1,4 +1,4 @@
-"""What people ask of runs on the dashboard, as by a command in a comment."""
+"""Actions on runs that people request on the dashboard, as by a command in a comment."""
 
 import uuid
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from agent.runs.control import CommandAuthor, CommandImpossible
 from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import RunRow
 
-#: Whose end no further try could change.
+#: Reasons of runs whose result a retry could not change.
 _SETTLED = frozenset({Reason.READY, Reason.DRY_RUN})
 
 
@@ -44,7 +44,7 @@ def _list_possible(run: RunRow, visitor: Visitor) -> tuple[str, ...]:
 def act(action: str, run: RunRow, store: SqlRunStore, visitor: Visitor, plan: str = "") -> None:
     """Carry out an action; `plan` is the number of the plan that the visitor has seen.
 
-    Raises ActionRefused if the run has changed meanwhile, or the visitor may not.
+    Raises ActionRefused if the run has changed meanwhile, or the visitor may not do this.
     """
     if action not in list_actions(run, visitor):
         raise ActionRefused("The run has changed since, so this is no longer possible.")

@@ -68,7 +68,7 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
     ):  # fmt: skip
         app.add_exception_handler(problem, _explain)
     app.add_middleware(_SecurityHeaders)
-    # Stronger compression would take longer than the network.
+    # Stronger compression would take longer than the network saves by it.
     app.add_middleware(GZipMiddleware, compresslevel=4)
     return app
 
@@ -108,7 +108,7 @@ async def _explain(request: Request, problem: Exception) -> Response:
             _log.warning("a page failed", path=request.url.path, problem=problem.message)
             status, title, words = 503, "Not available now", problem.message
         case RequestValidationError():
-            # Of the place, the first part is the kind of the parameter.
+            # The first part of `loc` is the kind of the parameter, the second its name.
             wrong = "; ".join(f"{error['loc'][1]}: {error['msg']}" for error in problem.errors())
             status, title, words = 400, "Invalid address", f"{wrong}. Correct the address."
         case PageMissing() | HTTPException(status_code=404):
@@ -120,7 +120,7 @@ async def _explain(request: Request, problem: Exception) -> Response:
             status, title = 500, "The dashboard failed"
             words = "The page could not be made. The dashboard's log says why."
     page = pages.render("problem.html.j2", status, title=title, words=words)
-    # What failed unforeseen is answered outside of all that adds them.
+    # The response to an unexpected error does not pass through `_SecurityHeaders`.
     page.headers.update(pages.HEADERS)
     return page
 

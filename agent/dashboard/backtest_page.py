@@ -28,7 +28,7 @@ _TONES = {
 }
 _LEGEND = {"success": "resolved", "danger": "not resolved", "quiet": "not judged"}
 _JUDGED_TONES = {words: tone for tone, words in _LEGEND.items()}
-#: Lines of a patch next to the merged one, and patches that are shown unasked.
+#: Maximum lines of a shown patch, and of wrongly ready tasks whose patches are shown at first.
 _MOST_LINES, _MOST_SHOWN = 300, 5
 
 
@@ -91,7 +91,7 @@ def render_page(backtest: StoredBacktest) -> str:
 
 
 def _make_values(backtest: StoredBacktest, shown: set[str]) -> dict[str, Any]:
-    """Return the values of the page; changes that would have been wrongly ready come first."""
+    """Return the values of the page; changes that were wrongly ready come first."""
     rows = sorted(backtest.rows, key=lambda row: not row.is_wrongly_ready)
     ends = [(row.end.value, _JUDGED_TONES[folders.JUDGED[row.resolved]]) for row in rows]
     return {

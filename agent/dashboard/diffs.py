@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from agent.models.change import Finding
 from agent.text import sanitise
 
-#: Longer diffs are shown by git and GitHub.
+#: Maximum lines of a diff, and characters of a line; git and GitHub show longer ones.
 _MOST_LINES, _LONGEST = 4_000, 400
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 KINDS = {"+": "added", "-": "removed", " ": "same"}

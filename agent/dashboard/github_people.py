@@ -1,7 +1,7 @@
 """GitHub accounts of visitors, and which of our repositories they can read or write.
 
-By the user authorization of the App: a token of the person, which reaches only repositories that
-both the person and the App can access. It is kept in memory and shown nowhere.
+The App's user authorization gives us a token of each person, which reaches only repositories that
+both the person and the App can access. Tokens are kept in memory and shown nowhere.
 """
 
 import base64
@@ -17,7 +17,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from agent.errors import AccessLost, CodeHostUnavailable
 
 CALLBACK_PATH = "/sign-in/github/back"
-"""Where GitHub sends people back to, below the dashboard's address."""
+"""Path that GitHub redirects people back to, below the dashboard's address."""
 _SECONDS = 10.0
 _PER_PAGE, _MOST_PAGES = 100, 30
 _REFUSED = (401, 403, 404)
@@ -29,7 +29,7 @@ class Person:
     login: str
     token: SecretStr
     repositories: Mapping[int, bool]
-    """By number, whether they may write there."""
+    """Whether they may write to a repository, by the repository's number."""
 
 
 class GithubPeople:

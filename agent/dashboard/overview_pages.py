@@ -18,8 +18,8 @@ _DAY = 86_400.0
 _RANGES = {"30d": 30, "90d": 90, "1y": 365, "all": 0}
 """Days by the name of a time range; 0: all."""
 _USUAL_RANGE = "90d"
-#: Waits after which a run is advised on, although it continues by itself; and the maximum number of
-#: runs that the queue shows of a group.
+#: Number of waits after which the queue shows advice on a run, although that continues by itself;
+#: and the maximum number of runs that the queue shows of a group.
 _MANY_WAITS, _MOST_SHOWN = 3, 100
 TimeRange = Annotated[str, Query(alias="range")]
 

@@ -14,16 +14,16 @@ from agent.dashboard.pages import write_money, write_span, write_word
 from agent.dashboard.statistics import Statistics
 from agent.store.sql_run_lists import UNKNOWN, CountedRun, RunFilters
 
-#: With more days than these, and than a screen has space for, a column is a week.
+#: With at least so many days, a column is a week, for lack of space; maximum rows of a ranking.
 _MOST_DAYS, _MOST_ROWS = 92, 15
 #: Minimum range of a plot, so that columns do not become too wide.
 _LEAST_DAYS = 30
 ENDS = {"success": "open", "done": "merged", "attention": "closed", "danger": "no pull request"}
-"""How runs end, by the tone that it is shown in."""
+"""How runs end, by the tone that shows this end."""
 Parts = tuple[tuple[str, float], ...]
 """Tones with their values."""
 Measure = Callable[[Sequence[CountedRun]], tuple[Parts, str]]
-"""Measures some runs: the values, and how people write them."""
+"""Measures some runs; returns the values, and the values as people write them."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def make_charts(
     """Make the charts that have any values.
 
     `every` has all runs with their own cost, `runs` those of issues with the cost of follow-ups,
-    both narrowed by `filters`; `since` 0 is the time of the first run.
+    both narrowed by `filters`. `since` 0: the charts begin with the first run.
     """
     narrowed = filters.model_dump(mode="json", exclude_defaults=True)
     tickets = narrowed | {"origin": "ticket"}
@@ -117,7 +117,7 @@ def make_charts(
 def _rank(
     name: str, values: Iterable[tuple[str | None, float | None]], filters: dict[str, str]
 ) -> tuple[Bar, ...]:
-    """Make a bar for the sum of each label, the largest first; the smallest of many are one bar."""
+    """Make a bar for the sum of each label, the largest first; the smallest ones share a bar."""
     is_failure = name == "reason"
     tone, write = ("danger", "{:,.0f}".format) if is_failure else ("active", write_money)
     sums: dict[str, float] = defaultdict(float)
@@ -136,7 +136,7 @@ def _rank(
 
 
 def _list_columns(begin: float, now: float) -> list[tuple[date, date]]:
-    """List the days from a time to now, each from its first day to its last; or the weeks."""
+    """List first and last day of each column from a time to now; columns are days or weeks."""
     first, last = (datetime.fromtimestamp(at, UTC).date() for at in (begin, now))
     first, days = min(first, last - timedelta(_LEAST_DAYS - 1)), 1
     if (last - first).days >= _MOST_DAYS:

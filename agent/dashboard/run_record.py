@@ -41,7 +41,7 @@ class ShownStep:
 
 @dataclass
 class StageRecord:
-    """Steps that people know by one name."""
+    """The steps of one stage, which people see under one title."""
 
     title: str
     steps: list[ShownStep] = field(default_factory=list)
@@ -124,13 +124,13 @@ def find_folder(home: Path, run_id: str) -> Path | None:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a file of a run's folder, for bytes. Raises OSError for a link, a pipe or none."""
+    """Open a file of a run's folder, for bytes. Raises OSError for a link, or if there is none."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     return os.fdopen(os.open(path, flags), "rb")
 
 
 def read_record(folder: Path | None) -> RunRecord:
-    """Read the events of a run that are complete."""
+    """Read the complete events of a run."""
     with suppress(OSError):
         if folder is not None:
             path = find_events(folder)
@@ -152,7 +152,7 @@ def _add_event(event: dict[str, Any], record: RunRecord) -> None:
     name, steps = event["step"], record.steps
     match event.get("event"):
         case "started":
-            # In the order of the last attempt.
+            # Removed first, so that repeated steps are in the order of the last attempt.
             steps.pop(name, None)
             steps[name] = ShownStep(name, event.get("at"))
         case "done" | "failed" as end:
@@ -166,7 +166,7 @@ def _add_event(event: dict[str, Any], record: RunRecord) -> None:
 
 
 def iter_events(path: Path, *, without: tuple[bytes, ...] = ()) -> Iterator[dict[str, Any]]:
-    """Yield events up to a line that is none; lines with a part of `without` are passed over."""
+    """Yield events up to a line that is not JSON; leave out lines that contain one of `without`."""
     with suppress(OSError), open_file(path) as file:
         for line in file:
             if len(line) > _LONGEST_LINE or any(part in line for part in without):

@@ -151,7 +151,7 @@ def show_log(here: Here, who: Who, run_id: str) -> Response:
 
 @router.get("/runs/{run_id}/log.txt")
 def get_log(here: Here, who: Who, run_id: str, after: Annotated[int, Query(ge=0)] = 0) -> Response:
-    """Return the present log after so many bytes; it may grow meanwhile."""
+    """Return the current log from byte `after` on; it may grow meanwhile."""
     here.find_run(run_id, who)
     folder = here.find_folder(run_id)
     if folder is None or not (folder / "run.log").is_file():
@@ -205,7 +205,7 @@ def _describe(who: Visitor, run: RunRow, tab: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Cleared:
-    """A cleared change as a page shows it."""
+    """The parts of a cleared change that a page shows."""
 
     findings: tuple[Finding, ...]
 
@@ -219,7 +219,7 @@ def _list_findings(run: RunRow, record: run_record.RunRecord) -> tuple[Finding, 
 
 
 def _place_bars(seconds: Sequence[float]) -> list[tuple[float, float]]:
-    """Place a bar for each stage after the previous ones, in per cent of the total."""
+    """Return start and width of each stage's bar, one after the other, in per cent of the total."""
     total, at, bars = sum(seconds) or 1.0, 0.0, []
     for took in seconds:
         bars.append((round(100 * at / total, 2), round(100 * took / total, 2)))

@@ -13,7 +13,7 @@ from agent.errors import SettingsInvalid
 from agent.models.clock import read_clock
 
 LINK_SECONDS = 600.0
-"""A link works for so long."""
+"""Seconds for which a link works."""
 _CODE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -37,7 +37,7 @@ def create_sign_in_link(home: Path, address: str) -> str:
 
 
 def use_code(home: Path, code: str) -> bool:
-    """Use the code of a link up; return whether it is one that still counts."""
+    """Use up the code of a link; return whether the link was valid."""
     if not _CODE.fullmatch(code):
         return False
     path = home / "dashboard" / "links" / _digest(code)

@@ -1,6 +1,6 @@
 """Statistics over runs: ends, durations, and what people did with the results. Pure.
 
-An unknown value is never counted as zero: each figure comes with its count.
+An unknown value is never counted as zero: each figure comes with the number of known values.
 """
 
 from collections import defaultdict
@@ -19,13 +19,13 @@ class Figure(NamedTuple):
     """A median, a share or a price, over known values."""
 
     value: float | None
-    """A share is from 0 to 1; None: unknown for all."""
+    """A share is from 0 to 1; None: no run has a known value."""
     number: int
     """Number of runs with a known value."""
 
 
 class Statistics(NamedTuple):
-    """The figures of several runs of issues; dry runs are none of them."""
+    """The figures of several runs of issues, without dry runs."""
 
     group: str
     """Category of the runs; `all` for the total."""
@@ -84,7 +84,7 @@ def group_by_category(runs: Sequence[CountedRun]) -> list[tuple[str, list[Counte
 
 
 def compute_mean(values: Iterable[float | None]) -> Figure:
-    """Compute a mean; of truth values it is their share."""
+    """Compute a mean; of booleans, it is the share of true ones."""
     return _compute_figure(values, fmean)
 
 

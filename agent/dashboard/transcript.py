@@ -14,7 +14,7 @@ from agent.telemetry.run_events import find_events
 from agent.text import sanitise
 
 TURNS = 20
-"""Of one page."""
+"""Maximum number of turns on one page."""
 _LONGEST_TEXT = 6_000
 _GAP = DiffLine("hunk", "…")
 
@@ -31,7 +31,7 @@ class Call:
 
     @property
     def subject(self) -> str:
-        """The first argument on one line: a path, a command's first line."""
+        """The first line of the first argument, such as a path or a command."""
         first = next(iter(self.arguments.values()), "").strip()
         return first.partition("\n")[0][:160]
 
@@ -69,7 +69,7 @@ def show_text(text: object) -> str:
 
 
 def read_turns(folder: Path | None, page: int) -> tuple[list[ShownTurn], int]:
-    """Read a page of turns, from 1, as they were asked; return them and the number of pages."""
+    """Read a page (from 1) of turns, in the order of requests; also return the number of pages."""
     events: dict[str, list[dict[str, Any]]] = {}
     if folder is not None:
         for event in iter_events(find_events(folder), without=(b'"event": "github write"',)):

@@ -50,7 +50,7 @@ class Attempt:
         """Accept the plan, and continue in a sandbox with the environment.
 
         Args:
-            gate: Description of the checks of a change.
+            gate: Text for the model about the checks that each change gets.
         """
         run_context, conversation = self._run_context, self._conversation
         base = run_context.once(Step.PLAN.named("base"), opening.describe_base, run_context)
@@ -64,7 +64,7 @@ class Attempt:
         return self._conversation.change.digest != self._last
 
     def next_draft(self) -> Draft:
-        """Return the next submitted change; edits count as one when turns, money or minutes end.
+        """Return the next submitted change, or the edits so far if turns, money or minutes end.
 
         Raises:
             ConversationOver: There is no new change.
@@ -96,7 +96,7 @@ class Attempt:
         """Answer the last submit.
 
         Args:
-            draft: The judged change; if it is not the last one, the tree is reset to it.
+            draft: The judged change; if the tree has another change, it is reset to this one.
             passed: Whether the model may submit it again without an edit.
         """
         self._may_stay = passed
@@ -147,12 +147,12 @@ def run_attempt(
 ) -> Attempt | None:
     """Request changes and judge them, until one passes or there is no new one.
 
-    The history has the rounds. No request is sent if no edit could make the change pass.
+    The rounds are in the history. No request is sent if no edit could make the change pass.
 
     Args:
-        attempt: None: a new one begins with the judged change, if that does not pass.
-        judged: A change that is judged already.
-        before: What an error prevents, for the pull request.
+        attempt: None: a new attempt begins with `judged` if that does not pass.
+        judged: The round of a change that is judged already.
+        before: What an error prevents; the pull request says "... before {before}".
 
     Raises:
         AgentError: No model can be asked, or it refuses, and no change has passed.
@@ -180,8 +180,8 @@ def run_attempt(
 def find_objection(judged: Round, run_context: RunContext) -> str:
     """Return the findings that a model can fix by an edit; empty: there are none.
 
-    Of a change that passes, remarks of a rule are returned once, and none that a reviewer can
-    accept.
+    If the change passes, they are not returned when the author has had findings of each of these
+    rules for a change that passed, or when a reviewer may accept all of them.
     """
     if run_context.desk.models is None or not (judged.is_passed or judged.failure_count):
         return ""
@@ -222,8 +222,8 @@ def begin_attempt(run_context: RunContext) -> Attempt:
     """Request a plan for the ticket.
 
     Raises:
-        RunStopped: The model refuses, see `submissions.read_refusal`; or the base cannot be
-            prepared, which a thread does meanwhile.
+        RunStopped: The model refuses, see `submissions.read_refusal`; or the base, which a thread
+            prepares meanwhile, cannot be prepared.
         EditFailed: The model made no plan that the rules allow.
     """
     first = run_context.once(Step.PLAN.named("opening"), opening.open_ticket, run_context)
@@ -256,7 +256,7 @@ def _agree_on_plan(conversation: Conversation, run_context: RunContext) -> Plan:
 def continue_draft(
     draft: Draft, items: tuple[FollowUpItem, ...], failed: str, run_context: RunContext
 ) -> Attempt:
-    """Begin a conversation with a change from elsewhere and its accepted plan.
+    """Begin a conversation that continues an existing change, whose plan is accepted.
 
     Args:
         items: Requests of people; empty: only findings are to be fixed.

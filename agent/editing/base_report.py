@@ -19,7 +19,7 @@ _RED = ("failed", "error", "finding")
 def describe_base(
     prepared: Prepared, baseline: CheckReport, original: Contract, desk: Desk
 ) -> BaseReport:
-    """Describe a measured base commit; `original` is the contract before a set-up was sought."""
+    """Describe a measured base commit; `original`: the contract before the search for a set-up."""
     environment, config = prepared.environment, prepared.contract.config
     tree, changed = desk.open_base(prepared), proposal.find_difference(original.config, config)
     ran = [result for result in baseline.results if result.status is not Status.ABSENT]

@@ -2,6 +2,7 @@
 
 import posixpath
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from agent.editing import forms
 from agent.models.change import Change, Finding
@@ -19,7 +20,7 @@ class Batch:
     before: Change
     calls: tuple[ToolCall, ...]
     is_late: bool
-    """Whether a sandbox was open in an earlier turn."""
+    """Whether the turn is not the first, so that a new sandbox may replace an earlier one."""
     results: list[ToolResult] = field(default_factory=list)
     form_name: str = ""
     form: forms.Form | None = None
@@ -30,7 +31,7 @@ class Batch:
     """Findings on compiled requirements that could not be updated."""
 
     def is_named(self, path: str) -> bool:
-        """Whether a call contains the name of a file; other ignored files are not reported."""
+        """Whether a call names a file; ignored files that no call names are not reported."""
         name = posixpath.basename(path.rstrip("/"))
         return any(name in call.arguments for call in self.calls)
 
@@ -41,7 +42,11 @@ class Batch:
     def lose_work(self) -> None:
         """Answer the remaining calls after the loss of the sandbox, and drop a form."""
         self.form_name, self.form = "", None
-        self.results = [result for result in self.results if result.content]
-        for call in self.calls[len(self.results) :]:
-            self.add_result(call, "not finished: the sandbox was lost", failed=True)
+        answered, self.results = self.results, []
+        for call, result in zip_longest(self.calls, answered):
+            # The form's result is empty.
+            if result is not None and result.content:
+                self.results.append(result)
+            else:
+                self.add_result(call, "not finished: the sandbox was lost", failed=True)
         self.notes.append(_CALLS_LOST)

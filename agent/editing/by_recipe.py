@@ -1,7 +1,7 @@
 """Carry out the recipe of a plan.
 
 Django runs in a sandbox on the edited tree. It may only return files in the folder of migrations,
-and may not replace a Python file. The gate judges them like any migration.
+and may not replace a Python file. The gate judges these files like any migration.
 """
 
 import posixpath
@@ -35,7 +35,7 @@ class MadeMigration(ReportEvent):
     kind: Literal["", "unfit", "unasked", "failed"]
     switched_off: list[Id]
     histories: list[Id]
-    """Models with a history table that got the field, too."""
+    """Models whose history table got the field, too."""
 
 
 def apply_recipe(parameters: str, tree: WorkTree, prepared: Prepared, desk: Desk) -> Edits:
@@ -73,8 +73,8 @@ def apply_recipe(parameters: str, tree: WorkTree, prepared: Prepared, desk: Desk
 
 
 def describe_field(stated: Parameters, project: Project) -> dict[str, object]:
-    """Describe the field for the script."""
-    # Formatters of the repository, with the options of their hooks.
+    """Describe the field for the sandbox script `mergewright_field`."""
+    # Only the formatters that the repository uses, each with the options of its hook.
     formatters = [
         (tool, command.options)
         for tool in ("ruff check", "ruff format", "isort", "black")
@@ -89,7 +89,7 @@ def read_migration(stated: Parameters, result: SandboxResult) -> MadeMigration:
 
     Raises:
         RepositoryUnfit: Django cannot be started.
-        TicketUnclear: Django does not accept the field, or rows would have no value.
+        TicketUnclear: Django does not accept the field, or existing rows would have no value.
         EditFailed: Django failed, made no migration, or made other changes.
     """
     read = report.read_report(result, (MadeMigration,))

@@ -57,7 +57,7 @@ def flatten_text(text: str, most: int = _MOST_NAME) -> str:
     return f"{shown[:most]}…" if len(shown) > most else shown
 
 
-# --- of the tools -----------------------------------------------------------------------------
+# --- forms of the tools -----------------------------------------------------------------------
 
 
 class Bash(Form):

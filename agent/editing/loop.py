@@ -1,7 +1,7 @@
 """The loop: request a reply, carry out its calls, and repeat until a form is submitted.
 
-Each reply is a durable step, and so are its calls; messages are made of their results. So a run
-that resumes after a kill sends the same messages and repeats no request.
+Each reply is a durable step, and so is the work of its calls; messages are made from the results of
+these steps. So a run that resumes after a kill sends the same messages and repeats no request.
 """
 
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ class Conversation:
     def answer(self, words: str) -> None:
         """Answer the last submitted form if it has no answer.
 
-        The answer is a step, since it contains the minutes and the money that are left.
+        The answer is a step: it states the minutes and money left, which differ if a run resumes.
         """
         last = self.messages[-1]
         if not isinstance(last, ToolTurn) or all(result.content for result in last.results):
@@ -89,7 +89,7 @@ class Conversation:
         self.messages = (*self.messages[:-1], replace(last, results=results))
 
     def _request_reply(self, turn: Turn) -> Reply:
-        """Request the next reply; once more with a shorter conversation if it is too long."""
+        """Request the next reply; if the conversation is too long, shorten it and try once more."""
         window = turns.find_window(self.role, self.run_context)
         self.messages = memory.shorten_messages(self.messages, window)
         try:

@@ -11,9 +11,9 @@ from agent.text import sanitise
 
 #: Shares of the context window: above the first, results are removed down to the second.
 _FULL_SHARE, _LEFT_SHARE = 0.6, 0.3
-#: Estimated tokens of a character of text or code.
+#: Estimated tokens per character of text or code.
 _TOKENS_A_CHARACTER = 0.3
-#: Shorter results stay: the notice in their place would save little.
+#: Results of at most so many characters stay: the notice in their place would save little.
 _SHORT_RESULT = 400
 PLAN = "plan"
 """Tool that submits a plan; its answer has the commands of the checks."""
@@ -61,7 +61,7 @@ def shorten_messages(
 
 
 def _estimate_tokens(messages: tuple[Message, ...]) -> int:
-    """Estimate the tokens of a request: of the last reply as counted, of newer messages by size."""
+    """Estimate tokens: counted up to the last reply, then by the size of newer messages."""
     counted = fresh = 0
     for message in messages:
         if isinstance(message, ModelTurn):

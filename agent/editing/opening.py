@@ -1,6 +1,6 @@
-"""The first message of each conversation: stable parts first, then the subject.
+"""Write the first message of each conversation; parts that conversations share come first.
 
-Foreign text is between random marks, as data.
+Foreign text is put between random marks, so that the model can tell that it is data.
 """
 
 from collections.abc import Iterator
@@ -166,7 +166,7 @@ def describe_limits(run_context: RunContext) -> str:
     """Describe what is left of the run's minutes and money, and what took the minutes so far."""
     once, desk, seconds_left = run_context.once, run_context.desk, run_context.seconds_left
     most = desk.budget.find_minutes(run_context.base.contract.config, desk.facts.suite_seconds)
-    # Time is reserved only once the checks have run, and until a change has passed.
+    # Time is reserved only after the base commit's checks, and until a change has passed.
     reserved = " and the checks of a submit" * (seconds_left < once.run_seconds_left)
     left = turns.describe_money_left(run_context)
     uses = once.sum_up_uses().items()

@@ -31,11 +31,11 @@ UNPREPARED = (EnvironmentFailed, RepositoryUnfit, CheckUnfinished)
 """Errors of a base on which no change can be judged."""
 
 Measure = Callable[[Callable[..., Any] | None, Once, Desk], tuple[Prepared, CheckReport]]
-"""Builds the environment and measures the base, by steps; its first argument is the scout."""
+"""Builds the environment and measures the base, by steps; first argument: `Preparation.scout`."""
 
 
 class ModelNeeded(Exception):
-    """Ends the thread: the next step needs a model, or is the run's."""
+    """Ends the thread: the next step needs a model, or the run has caught up and does it."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Preparation:
     _problem: Exception | None = field(default=None, init=False)
 
     def begin(self) -> None:
-        """Begin in a thread, unless it is begun or done.
+        """Begin the preparation in a thread, unless it has begun or is done.
 
         Raises:
             RunStopped: The base cannot be prepared, so a request to a model would be wasted.
@@ -79,7 +79,7 @@ class Preparation:
             self._thread.start()
 
     def finish(self) -> MeasuredBase:
-        """Prepare the base, once; its time counts to the minutes of set-up."""
+        """Prepare the base, once; the time counts towards the minutes of set-up."""
         if self.ready is None:
             with self.once.count_apart():
                 prepared, baseline = self.measure(self.scout, self._take, self.desk)
@@ -95,7 +95,7 @@ class Preparation:
 
     def _work_ahead(self) -> None:
         desk = replace(self.desk, sandbox=Stoppable(self.desk.sandbox, self._stopped))
-        # The run's own steps raise other errors again.
+        # All other errors are dropped here, since the run's own steps raise them again.
         with suppress(Exception):
             try:
                 _, baseline = self.measure(self.scout and _need_model, self._make, desk)
@@ -137,7 +137,7 @@ def _need_model(*_: object) -> Never:
 
 
 def require_proofs(baseline: CheckReport) -> None:
-    """Refuse a base on which a check proves nothing, before a change is paid for.
+    """Refuse a base on which a check cannot be measured, before a change costs money.
 
     Raises:
         RepositoryUnfit: The result of a check on the base commit is unverified.
@@ -152,9 +152,9 @@ def require_proofs(baseline: CheckReport) -> None:
 
 
 def plan_gate_seconds(baseline: CheckReport, left: float) -> float:
-    """Return the seconds that are reserved for judging a change: twice the slowest check, and 30.
+    """Return the seconds reserved for judging a change: twice those of the slowest check, plus 30.
 
-    At most half of the seconds left, so that there is time to make a change.
+    At most half of the seconds `left` is reserved, so that there is time to make a change.
     """
     slowest = max((result.seconds for result in baseline.results), default=0.0)
     return min(2 * slowest + LEAST_GATE_SECONDS, left / 2)

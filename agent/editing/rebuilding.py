@@ -25,13 +25,13 @@ def list_built(
 ) -> list[ChangedFile]:
     """List the edited files that influence the environment: those that set-up has read.
 
-    Python files count if the project is installed from them, for its version or as a copy, or if
-    configured lines run them; all others take effect in the tree at once. So do other usual files,
-    unless configured lines read them, or a file is added or removed that such lines may find.
+    A Python file counts if the project is installed from it, for its version or as a copy, or if
+    configured lines run it; all others take effect in the tree at once. Other usual files count
+    only if configured lines read them, or could notice that they are added or removed.
 
     Args:
         for_lock: Whether to list only files that may influence a lock: neither prose nor code that
-            lines run.
+            configured lines run.
     """
     read, built = setup_commands.list_inputs(desk.environment(prepared))
     config = prepared.contract.config
@@ -44,14 +44,14 @@ def list_built(
         is_listed = None in (file.before, file.after)
         is_read = not read.isdisjoint((path, setup_commands.WHOLE))
         if path.endswith(".py"):
-            # Lines that run one migration of a folder also run new ones there.
+            # Configured lines that run one migration of a folder also run new ones.
             is_run = is_read or (is_listed and posixpath.dirname(path) in folders_of_code)
             is_built = not built.isdisjoint((path, setup_commands.WHOLE))
             return is_built or bool(config.setup and is_run and not for_lock)
         if for_lock and gate_files.is_usual(path):
             return False
         if config.setup and is_listed:
-            # Lines may read all files of a folder.
+            # Configured lines may read all files of a folder.
             return True
         return is_read and bool(config.setup or not gate_files.is_usual(path))
 

@@ -1,4 +1,4 @@
-"""The review of a change that passed, by a second model; it cannot withhold the change."""
+"""A second model reviews a change that passed; the review cannot withhold the change."""
 
 from pydantic import Field
 
@@ -53,7 +53,7 @@ FORMS: Forms = {"submit_review": SubmittedReview}
 def review_change(
     best: Round, run_context: RunContext, earlier: tuple[Remark, ...] = ()
 ) -> ReviewNotes:
-    """Review a model's change that passed, and answers earlier remarks; an error ends no run."""
+    """Review a model's passed change, made after `earlier` remarks; no model error ends the run."""
     if not run_context.account.uses:
         return ReviewNotes(ran=False, sentence="Not run: no model edited anything.")
     if not best.is_passed:
@@ -72,7 +72,7 @@ def review_change(
 def complete_review(
     best: Round, answered: Round, notes: ReviewNotes, run_context: RunContext
 ) -> tuple[Round, ReviewNotes]:
-    """Choose the change after a review if it passes, too; else the reviewed one."""
+    """Choose the change that answers a review if it passes and is no worse than an approved one."""
     if not answered.is_passed:
         how = "was not fully checked" if answered.unfinished else "did not pass"
         more = f"A change that addresses this {how}, so the reviewed version was kept."
@@ -89,7 +89,7 @@ def complete_review(
 
 
 def find_open_remarks(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]:
-    """Return the findings of a review for people, with the model's words in quotes."""
+    """Return what a review leaves to people as findings, with the model's words in quotes."""
     if not notes.open:
         return ()
     if notes.unfinished:
@@ -111,7 +111,7 @@ def find_open_remarks(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]
 def apply_reviewer_answers(
     findings: tuple[Finding, ...], notes: ReviewNotes | None
 ) -> tuple[Finding, ...]:
-    """Make notes of the findings that an approving review accepts, each with the reason."""
+    """Turn findings that an approving review accepts into notes, each with the reason."""
     if notes is None or not notes.approves:
         return findings
     reviewed = f"Reviewed by {notes.model}:"
@@ -192,7 +192,7 @@ def _make_notes(form: SubmittedReview, best: Round, run_context: RunContext) -> 
         if finding.settled and finding.number in readings
     )
     reviewer = run_context.account.find_last_model("reviewer")
-    # Redacted first: half of a secret is not recognised.
+    # Redacted before the cut: half of a secret is not recognised.
     remarks = tuple(
         replace(remark, text=redact(remark.text)[:_LONGEST_REMARK]) for remark in form.remarks
     )

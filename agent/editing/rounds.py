@@ -29,7 +29,7 @@ from agent.text.sanitise import list_some
 
 #: Maximum characters of an answer to a submit, and of the output of a check without items.
 _MOST_WORDS, _MOST_PRINTED = 28_000, 4_000
-#: Maximum names of similar failures after the first.
+#: Maximum number of names of similar failures after the first.
 _MOST_ALIKE = 8
 _FAILED = "withheld until it is fixed"
 _PASSES = (
@@ -49,7 +49,7 @@ class Round:
     number: int
     draft: Draft
     refused: tuple[Finding, ...] = ()
-    """Findings of the rules that block it; then nothing else is set."""
+    """Findings that prevent the checks: of blocking rules or an error; no field below is set."""
     cleared: ClearedChange | None = None
     judged: Judgement | None = None
     verdict: Verdict | None = None
@@ -79,7 +79,7 @@ class Round:
     def objection(self) -> str:
         """Text with the findings that the author can fix, in order of importance; empty: none."""
         messages: list[str] = []
-        # What fails with the change alone comes first, then the findings that block it.
+        # Checks that fail only with the change come first, then the findings that block it.
         for check in () if self.is_passed else self.compared:
             result = self.judged.ran.result(check.name) if self.judged else None
             messages += _describe_failures(check, result)
@@ -180,7 +180,7 @@ class RoundHistory:
         """Catch an error of the block if a change has passed, and note the loss.
 
         Args:
-            before: What the error prevented, for the sentence.
+            before: What the error prevented; the note says "... before {before}".
         """
         try:
             yield
@@ -210,7 +210,7 @@ def choose_best(rounds: Sequence[Round]) -> Round:
 
 
 def make_stop_finding(problem: RunStopped) -> Finding:
-    """Make a finding of an error that prevents the checks of a change."""
+    """Turn an error that prevents the checks of a change into a finding."""
     return Finding(
         rule=problem.reason.value,
         severity=Severity.BLOCK,
@@ -251,7 +251,7 @@ def _name_effect(finding: Finding) -> str:
 
 
 def _describe_failures(check: AnyComparison, result: AnyRun | None) -> Iterator[str]:
-    """Describe the new failures of a check, those of one cause together."""
+    """Describe the new failures of a check; failures with the same cause are one text."""
     alike: dict[tuple[str, str], list[CheckItem]] = {}
     for item in list_new(check):
         cause = strip_numbers(find_error_line(item.text)) or item.item_id

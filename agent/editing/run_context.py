@@ -48,7 +48,7 @@ class RunContext:
 
     @property
     def caps(self) -> SpendingCaps:
-        """Limits of the run's models."""
+        """Limits of what the run's models may use."""
         return self.desk.budget.find_limits(self.base.contract.config, self.budget_share)
 
     @property

@@ -91,12 +91,12 @@ class SetUpTools(ToolExecutor):
 def begin_search(
     run_context: RunContext, prepare: Callable[[], Prepared], obstacle: Obstacle
 ) -> "Search":
-    """Begin a model's search for lines with which the base commit's tests run.
+    """Begin a model's search for configuration lines with which the base commit's tests run.
 
     Args:
         prepare: Returns the base with an environment for the model's sandbox.
     """
-    # The limits apply to this conversation alone; its cost counts to the run's.
+    # These limits apply only to this conversation, but its cost is part of the run's.
     prepared, left = prepare(), run_context.once.run_seconds_left
     nothing = CheckReport(side="base", commit=prepared.checkout.commit, results=())
     ready = MeasuredBase(prepared, nothing, reserved_seconds=left * (1 - _SHARE))

@@ -95,7 +95,7 @@ FORMS: Forms = {"plan": SubmittedPlan, "ask": Questions, "decline": Declined}
 
 
 def read_words(form: Submit) -> tuple[AuthorWords, str]:
-    """Read a model's description of its change; also return a sentence if it is cut, or ""."""
+    """Read a model's description of its change; also return a note that it was cut, or ""."""
     summary = form.summary
     if isinstance(form, FollowUpSubmission) and not summary.strip():
         done = (answer.words.strip() for answer in form.answers if answer.became == "done")
@@ -121,7 +121,7 @@ def _cut_words(words: str) -> str:
 
 
 def read_plan(form: SubmittedPlan) -> Plan:
-    """Read a plan, with title and paths corrected to their form."""
+    """Read a plan; make its title one line, normalise its paths, and cut what is too long."""
     title = forms.flatten_text(form.title, len(form.title))
     named = (
         posixpath.normpath(file.strip().removeprefix(f"{SANDBOX_TREE}/"))
@@ -141,7 +141,7 @@ def read_plan(form: SubmittedPlan) -> Plan:
 def find_plan_problems(plan: Plan, run_context: RunContext) -> str:
     """Describe the files of a plan that may not be touched; empty: none.
 
-    Patterns are judged at the submit, by the edited files.
+    Glob patterns are not judged here but at the submit, by the files that were edited.
     """
     config, tree = run_context.base.contract.config, run_context.desk.open_base(run_context.base)
     paths = [path for path in plan.files if not _GLOB_SIGNS.search(path)]
@@ -151,7 +151,7 @@ def find_plan_problems(plan: Plan, run_context: RunContext) -> str:
 
 
 def find_closed(touched: Iterable[str], tree: Tree, config: RepoConfig) -> tuple[Finding, ...]:
-    """Return the findings of the scope against edits of these paths, existing or new."""
+    """Return the scope's findings that forbid edits of these paths, which may be new."""
     present = frozenset(tree.paths())
     limits = paths.PathRules(config, present)
     contents = {path: tree.read(path) if path in present else None for path in sorted({*touched})}

@@ -1,7 +1,7 @@
 """The tools of a model: a shell and edits in its sandbox, and the forms that it submits.
 
 The sandbox is a cache: if it is lost, it is opened again from the base commit and the last change.
-Every call gets an answer, also an invalid one.
+Every call, even an invalid one, gets an answer.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from agent.text import sanitise
 from agent.text.sanitise import list_some
 
 MOST_CALLS = 40
-#: Maximum characters of a result and of one of its lines; longer ones lack their middle.
+#: Maximum characters of a result and of one of its lines; the middle of longer ones is omitted.
 MOST_RESULT, _LONGEST_OUTPUT_LINE = 30_000, 2_000
-#: Maximum characters of one reply's results: as a multiple of the window's tokens, and in all.
+#: Maximum characters of one reply's results: for each token of the context window, and absolute.
 _BATCH_SHARE, _MOST_OF_A_BATCH = 0.75, 400_000
 _LEAST_RESULT = 400
-#: No command begins with fewer seconds left of the run.
+#: No command begins if the run has fewer seconds left.
 LEAST_SECONDS = 5.0
 #: Default time limit of a command, as a multiple of the tests' duration.
 _TIMES_TESTS = 1.5
@@ -62,7 +62,7 @@ class ToolExecutor:
         edits: bool = True,
         is_planned: bool = True,
     ) -> None:
-        """Open no sandbox yet.
+        """Store the settings; a sandbox is opened by the first call that needs one.
 
         Args:
             submitted: Forms that can be submitted, by the names of their tools.
@@ -85,7 +85,7 @@ class ToolExecutor:
         """Digest of the change in the sandbox; empty: unknown."""
         self._rebuilds = 0
         self._reported: set[str] = set()
-        """Notes on files outside the change that the model has got."""
+        """Notes that the model has got, on files that are not part of the change."""
         self._until = 0.0
         self._left = 0
         """Characters left for the results of the current reply."""
@@ -199,10 +199,10 @@ class ToolExecutor:
             batch.notes.append(LOST * batch.is_late)
             self._session = self._open_session(opened, change)
             if self._is_planned and self._edits:
-                # Ignored files of the set-up are not reported.
+                # Ignored files that set-up has made are not reported later.
                 left = self._session.take().ignored
                 self._reported.update(f"{path}: {_IGNORED}" for path in left)
-        # The digest is set again after all calls.
+        # Calls may change the tree; `_collect` sets the digest after the last one.
         self._digest = ""
         batch.is_open = True
         return self._session
@@ -258,7 +258,7 @@ class ToolExecutor:
         self._left_behind |= {
             file.path
             for file in taken.change.files
-            # Generators make empty `__init__.py` files.
+            # Empty Python files have a use, such as a generator's `__init__.py`.
             if not (file.before or file.after or file.path.endswith(".py") or file in named)
         }
         self._left_behind -= {file.path for file in named if file.after}

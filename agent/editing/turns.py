@@ -81,7 +81,7 @@ def _count_tokens_left(run_context: RunContext) -> int | None:
 def request_reply(
     name: StepName, turn: Turn, request: ChatRequest, run_context: RunContext
 ) -> Reply:
-    """Request the next reply, or read it from the record if it has one.
+    """Request the next reply, or read it from its record if there is one.
 
     Raises:
         AgentError: As `ChatModel.reply` does.
@@ -154,9 +154,9 @@ def find_end(messages: tuple[Message, ...], most_turns: int) -> str:
 
 
 def count_idle(messages: tuple[Message, ...]) -> int:
-    """Count the latest turns with the same calls and results as earlier ones.
+    """Count the last turns, in a row, that have the calls and results of an earlier turn.
 
-    Of a refused call only the answer is compared.
+    The arguments of calls that failed or were refused are not compared.
     """
     earlier, count = set[object](), 0
     for asked, answer in zip(messages[1::2], messages[2::2], strict=False):

@@ -18,7 +18,7 @@ from agent.models.environment import Checkout
 
 MAX_REFS = 100_000
 MAX_FILES = 100_000
-"""Files, and folders, that one commit may have."""
+"""Maximum number of files of one commit, and of folders."""
 MAX_BYTES = 2048 * 1024**2
 """Maximum size of all files of one commit together."""
 _MAX_LINK_BYTES = 4095
@@ -61,7 +61,7 @@ def find_commit(source: UserRepository, base: str | None) -> PinnedCommit:
 
 
 def list_refs(place: GitPlace, *prefixes: str) -> dict[str, str]:
-    """List object ids by full name. Raises RepositoryUnfit for far too many."""
+    """List object ids by the refs' full names. Raises RepositoryUnfit for more than MAX_REFS."""
     args = (f"--count={MAX_REFS + 1}", "--format=%(objectname) %(refname)", *prefixes)
     lines = os.fsdecode(process.run_git(place, "for-each-ref", *args)).split("\n")
     if len(lines) > MAX_REFS:
@@ -171,7 +171,7 @@ def describe_commit(place: GitPlace, repository: str, start: PinnedCommit) -> Ch
     args = ("log", "--max-count=50", form, "-z", "--no-show-signature", start.commit)
     fields = process.run_git(place, *args, "--").decode(errors="replace").split("\0")
     commits = list(zip(*[iter(fields)] * 4, strict=False))
-    # Whether most are signed off; merges do not count.
+    # Whether each commit is signed off; merges do not count.
     signed = [bool(trailers.strip()) for _, parents, _, trailers in commits if " " not in parents]
     return Checkout(
         repository=repository,

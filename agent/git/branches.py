@@ -9,13 +9,13 @@ from agent.git.process import GitFailed, GitPlace
 from agent.git.source import UserRepository
 
 MOST_NAMES = 99
-"""Maximum number of branches with one name and a number."""
-# No look-alikes: a person reads the same name that git compares.
+"""Maximum number of branches whose names differ only in a number at the end."""
+# ASCII only: names with look-alike letters would look equal to people, but differ for git.
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+#=-]{0,199}")
 
 
 def require_name(branch: str) -> None:
-    """Raise RepositoryUnfit for a name that git rejects, or that a reader could mistake."""
+    """Raise RepositoryUnfit for a name that git rejects, or that people could misread."""
     shown = branch.encode("unicode_escape", "replace").decode()[:100]
     problem = f"`{shown}` is not accepted as a branch name"
     fix = "Set pull_request.branch_prefix to letters, digits and dashes, ending with a slash"
@@ -39,7 +39,7 @@ def list_candidate_names(branch: str) -> list[str]:
 
 
 def remove_branch(url: str, token: str, mirrors: Path, branch: str, commit: str) -> bool:
-    """Delete a branch on the code host that is still at our commit; return whether it was."""
+    """Delete a branch on the code host if it is still at our commit; return whether it was."""
     with remote.open_mirror(url, token, mirrors) as repository:
         with mirror.renew_mirror(repository.locked.place, repository.locked.scratch):
             pass  # git pushes only from a repository, even an empty one
@@ -75,7 +75,7 @@ def create_branch(user: UserRepository, commit: str, branch: str) -> str:
         if refs.get(ref) == commit:
             return name
         if not any(f"{present}/".lower().startswith(f"{ref}/".lower()) for present in refs):
-            # The zeros require that it does not exist yet. Without a reflog no identity is needed.
+            # Zeros: git refuses if the branch exists. No reflog, since that needs an identity.
             args = ("-c", "core.logAllRefUpdates=false", "update-ref", ref, commit)
             process.run_git(user.place, *args, "0" * len(commit))
             return name

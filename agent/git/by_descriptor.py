@@ -1,7 +1,7 @@
-"""Files of one folder by directory descriptors: no link is followed, and no exchange races.
+"""Access files below a folder by descriptors: no link is followed, not even one made meanwhile.
 
-Copied next to the runner of every sandbox as well: standard library only, of every Python that a
-repository may ask for.
+This file is also copied next to the runner of every sandbox, so it uses only the standard library,
+and runs on every Python that a repository may ask for.
 """
 
 import errno
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# O_NONBLOCK: opening a FIFO would wait for a writer.
+# Without O_NONBLOCK, opening a FIFO would wait for a writer.
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = ".mergewright-part"
@@ -19,7 +19,7 @@ _TEMPORARY = ".mergewright-part"
 
 @contextmanager
 def open_parent(root: str, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
-    """Open the folder that contains a path, part by part; yield it, and the last part."""
+    """Open the parent folder of a path, part by part; yield its descriptor, and the last part."""
     *folders, name = path.split("/")
     here = os.open(root, FOLDER)
     try:
@@ -36,7 +36,7 @@ def open_parent(root: str, path: str, *, create: bool = False) -> Iterator[tuple
 
 
 def replace_file(root: str, path: str, content: bytes, *, executable: bool | None) -> None:
-    """Replace or create a file; hard links to the old one and open descriptors keep its content.
+    """Replace or create a file; hard links and open descriptors of the old one keep its content.
 
     `executable` None keeps the mode of the existing file.
     """
@@ -50,7 +50,7 @@ def replace_file(root: str, path: str, content: bytes, *, executable: bool | Non
                 raise OSError(errno.EEXIST, "something that is not a regular file is in its place")
             if executable is None:
                 mode = stat.S_IMODE(present.st_mode) & 0o777
-        with suppress(FileNotFoundError):  # of an attempt that was cut off
+        with suppress(FileNotFoundError):  # left by an attempt that was cut off
             os.unlink(_TEMPORARY, dir_fd=folder)
         descriptor = os.open(_TEMPORARY, _NEW, 0o600, dir_fd=folder)
         try:
@@ -64,7 +64,7 @@ def replace_file(root: str, path: str, content: bytes, *, executable: bool | Non
 
 
 def delete_file(root: str, path: str) -> None:
-    """Delete a file, and the folders that are empty without it: git does not know them."""
+    """Delete a file, and the folders that this leaves empty, since git tracks no empty folders."""
     with open_parent(root, path) as (folder, name):
         os.unlink(name, dir_fd=folder)
     try:
@@ -78,5 +78,5 @@ def delete_file(root: str, path: str) -> None:
 
 
 def is_link(problem: OSError) -> bool:
-    """Whether the kernel refused since a path leads through a link, or through a file."""
+    """Whether the kernel refused because a path leads through a link, or through a file."""
     return problem.errno in (errno.ELOOP, errno.ENOTDIR)

@@ -1,4 +1,4 @@
-"""Create folders as a whole, and delete folders with content that we did not create."""
+"""Create folders that appear with all their files, and delete folders with foreign content."""
 
 import hashlib
 import os
@@ -14,8 +14,8 @@ def provide_folder(place: Path, files: Mapping[str, bytes]) -> Path:
     """Return a folder of these files that every user can read; create it if needed.
 
     Args:
-        place: Its path without the digest of the files, which is appended: so its content never
-            changes.
+        place: Path of the folder without the digest of its files, which is appended, so that the
+            content of one folder never changes.
     """
     total = hashlib.sha256()
     for path, content in sorted(files.items()):
@@ -41,7 +41,7 @@ def provide_folder(place: Path, files: Mapping[str, bytes]) -> Path:
 
 
 def delete_folder(folder: Path) -> None:
-    """Delete a file or folder; links are not followed. Raises PermanentError if it is not ours."""
+    """Delete a file or folder; links are not followed. Raises PermanentError if that fails."""
     if not os.path.lexists(folder):
         return
     if folder.is_symlink() or not folder.is_dir():
@@ -51,12 +51,12 @@ def delete_folder(folder: Path) -> None:
     if not folder.exists():
         return
     # A folder without write permission cannot be emptied, not even by its owner. A link is not
-    # followed, except by an exchange in this very moment, in a folder of our own.
+    # followed, unless it replaces a folder of ours between the test and `chmod`.
     with suppress(OSError):
         folder.chmod(0o700)
     for above, below, _ in os.walk(folder):
         for path in (Path(above, name) for name in below):
-            with suppress(OSError):  # another user's; deleting it says so
+            with suppress(OSError):  # another user's; deleting it reports that
                 if not path.is_symlink():
                     path.chmod(0o700)
     try:

@@ -25,12 +25,12 @@ class PastCommit(NamedTuple):
     message: str
     paths: tuple[str, ...]
     diff: Callable[[tuple[str, ...]], str]
-    """Returns the patch of some of its files."""
+    """Returns the patch of the files with these paths."""
 
 
 @contextmanager
 def read_commits(repository: str, revisions: str) -> Iterator[Iterator[PastCommit]]:
-    """Open the commits that `git log --first-parent` lists, newest first, without roots.
+    """Open the commits that `git log --first-parent` lists, newest first, without root commits.
 
     `revisions` are git's, such as `v1..main`. Raises RequestRefused if git does not know them.
     """
@@ -46,8 +46,8 @@ def read_pulls(
 ) -> Iterator[tuple[Path, Callable[[int, str], PastCommit | None]]]:
     """Open our mirror of a repository on GitHub, and return a reader of its pull requests.
 
-    The reader takes the number and the end of the base branch; None: they have no commit in common
-    that still exists.
+    The reader takes a pull request's number and the tip of its base branch. It returns None if the
+    two have no common commit that still exists.
     """
     with remote.open_mirror(url, token, mirrors) as repository:
         repository.fetch_base(branch, max_mb)

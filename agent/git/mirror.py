@@ -1,6 +1,6 @@
 """Our own bare copy of a repository, brought up to date by fetching, and its lock.
 
-A new mirror appears under its name only when it is complete; one that is gone is made anew.
+A new mirror appears under its name only when it is complete; one that was deleted is recreated.
 """
 
 import fcntl
@@ -25,7 +25,7 @@ FETCH_SECONDS = 3600.0
 BASES = "refs/mergewright/bases/"
 _FSCK = re.compile(r"error: object (?P<object>[0-9a-f]+): (?P<words>.+)")
 
-# Git tidies up, as it does by itself in people's repositories.
+# Git's clean-up. In people's repositories git starts it by itself; our configuration forbids that.
 _TIDY = ("-c", "gc.auto=6700", "-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
 
 # Leftovers of an interrupted git in a git directory: locks, and incomplete objects.
@@ -34,8 +34,8 @@ _LEFT = (
     "objects/pack/tmp_*", "objects/pack/.tmp-*",
 )  # fmt: skip
 
-# The highest of all attribute files: whatever `.gitattributes` says, bytes are left alone, and
-# files merged line by line; from 2.43 on, git reads it from a bare repository's HEAD as well.
+# For `info/attributes`, which overrides each `.gitattributes` (git 2.43 or newer reads that from a
+# bare repository's HEAD, too): bytes are not converted, and files are merged line by line.
 ATTRIBUTES = (
     "* -text -ident !eol !crlf !working-tree-encoding !filter !merge !conflict-marker-size\n"
 )
@@ -47,11 +47,11 @@ _FETCH = (
 
 @dataclass(frozen=True)
 class LockedMirror:
-    """The mirror while it is ours alone."""
+    """A mirror while we hold its lock."""
 
     place: GitPlace
     scratch: Path
-    """Empty, and gone afterwards."""
+    """Folder that is empty at first, and deleted when the lock is released."""
 
 
 def locate_mirror(root: Path, mirrors: Path) -> Path:
@@ -65,10 +65,10 @@ def locate_mirror(root: Path, mirrors: Path) -> Path:
 
 @contextmanager
 def lock_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMirror]:
-    """Lock the mirror, after other runs have released it, and explain failures of git in it.
+    """Wait for the mirror's lock, and translate failures of git in the mirror.
 
     Leftovers of an interrupted git are removed before and afterwards. The lock's file stays:
-    another process may wait for it. `stopped` ends the wait, and a git in the mirror.
+    another process may wait for it. `stopped` ends the wait, and a git that runs in the mirror.
     """
     mirror.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     scratch = mirror.with_suffix(".scratch")
@@ -149,7 +149,7 @@ def explain_mirror(place: Path) -> Iterator[None]:
 
 @contextmanager
 def renew_mirror(place: GitPlace, scratch: Path) -> Iterator[GitPlace]:
-    """Yield the place to fetch into: the mirror, or a new one that becomes it after the block."""
+    """Yield the place to fetch into: the mirror, or a new one that is renamed after the block."""
     mirror, fresh = place.git_dir, scratch / "fresh.git"
     if mirror.exists():
         yield place
@@ -178,9 +178,9 @@ def fetch_references(
 ) -> None:
     """Fetch the wanted references (`+from:to`) and nothing else.
 
-    RepositoryUnfit: more than `max_mb` would be sent, or git refuses an object.
+    Raises RepositoryUnfit if more than `max_mb` would be sent, or git refuses an object.
     """
-    # A single file of a bounded size, however few objects there are.
+    # Git then writes a single pack, even of few objects, so that its size can be limited.
     packed = () if max_mb is None else ("-c", "fetch.unpackLimit=1")
     args = (*packed, *_FETCH, *options, "--", address, *wanted)
     file_bytes = max_mb and max_mb * 1024**2

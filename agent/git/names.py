@@ -5,18 +5,18 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 
 MAX_PATH_BYTES = 4000
-"""Below the kernel's 4096, with space for the path of a folder before it."""
+"""The kernel allows 4096 bytes; the rest is for the path of the folder that the tree is in."""
 MAX_DEPTH = 200
 _MAX_NAME_BYTES = 255
 _MAX_LINKS_FOLLOWED = 40
 
-# C0 and C1 controls, line and paragraph separators, and the marks that turn text around: a name
-# with one of these is not shown as what it is.
+# C0 and C1 controls, line and paragraph separators, and marks that reverse text: a name with one of
+# these is displayed as another name.
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-# What nearly all paths look like: nothing in it can be refused but its length.
+# Nearly all paths match this; such a path can only be too long, or too deep.
 _PART = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _ORDINARY = re.compile(f"{_PART}(?:/{_PART})*")
 
@@ -65,7 +65,7 @@ def _is_git_folder(name: str) -> bool:
 
 
 def _fold_case(text: str) -> str:
-    """Return text as a file system without case, or a reader, sees it."""
+    """Return one form for names that people, or a file system without case, see as equal."""
     if text.isascii():
         return text.lower()
     shown = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")

@@ -1,4 +1,4 @@
-"""Write a Change as git objects, on top of its base commit. No work tree takes part."""
+"""Read and compare git objects, and write a Change on top of its base, without a work tree."""
 
 import ast
 import os
@@ -28,21 +28,21 @@ _FILE = re.compile(rb'diff --git ("?)a/(.*)\1 \1b/\2\1')
 _HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
 _MERGE = (
-    # Pairs that are compared grow with the square of this.
+    # The number of pairs that are compared to find renames grows with the square of this.
     "-c", "merge.renameLimit=1000",
-    # A file stays in the folder it was put in, even if others have left that.
+    # A new file stays in its folder, even if the other side has moved the rest of that folder.
     "-c", "merge.directoryRenames=false",
-    # A person who merges by hand sees what both sides began with.
+    # Conflict markers then also show the lines that both sides began with.
     "-c", "merge.conflictStyle=diff3",
     "merge-tree", "--write-tree", "--name-only", "-z",
 )  # fmt: skip
 
 Entry = tuple[str, str] | None
-"""Mode and object id of a file; None: it is not there."""
+"""Mode and object id of a file; None: the file does not exist."""
 
 
 class Identity(NamedTuple):
-    """Who makes a commit, and when: author and committer alike."""
+    """Name, email and date of a commit, used for its author and its committer."""
 
     name: str
     email: str
@@ -51,7 +51,7 @@ class Identity(NamedTuple):
 
 
 def use_index(locked: LockedMirror, *, keep: bool) -> GitPlace:
-    """Work on an index in the scratch folder; new objects go there too unless they are kept."""
+    """Return the mirror with an index in the scratch folder; `keep` False: new objects go there."""
     place = locked.place.with_environ(GIT_INDEX_FILE=locked.scratch / "index")
     if not keep:
         objects = locked.scratch / "objects"
@@ -67,7 +67,7 @@ def use_index(locked: LockedMirror, *, keep: bool) -> GitPlace:
 
 
 def compare_trees(place: GitPlace, before: str, after: str) -> dict[str, tuple[Entry, Entry]]:
-    """Compare two commits or trees: both entries of each file that differs, by path in order."""
+    """Compare two commits or trees; return both entries of each file that differs, by path."""
     listed = process.run_git(place, "diff-tree", "-r", "-z", "--no-renames", before, after)
     fields = iter(os.fsdecode(listed).split("\0")[:-1])
     entries: dict[str, tuple[Entry, Entry]] = {}
@@ -79,7 +79,7 @@ def compare_trees(place: GitPlace, before: str, after: str) -> dict[str, tuple[E
 
 
 def read_contents(place: GitPlace, ids: Iterable[str]) -> Iterator[bytes]:
-    """Yield the contents of files, which are known to be small enough together."""
+    """Yield the contents of files by object id; the caller makes sure that they fit in memory."""
     asked = "".join(f"{object_id}\n" for object_id in ids).encode()
     answer, at = process.run_git(place, "cat-file", "--batch", stdin=asked) if asked else b"", 0
     while at < len(answer):
@@ -92,8 +92,8 @@ def read_contents(place: GitPlace, ids: Iterable[str]) -> Iterator[bytes]:
 def make_patch(place: GitPlace, before: str, after: str, paths: Sequence[str]) -> str:
     """Return the differences of two trees in these files as a patch for `git apply`.
 
-    It is UTF-8, so that it survives files and JSON: if a file's lines are not, git encodes them as
-    it does binary files. Line ends must never be translated.
+    The patch is UTF-8, so that files and JSON can contain it: git encodes other files as it does
+    binary ones. The patch's line ends must never be translated.
     """
     args = (*_DIFF_TREE, before, after, "--", *paths)
     shown = process.run_git(place, *args) if paths else b""
@@ -110,10 +110,10 @@ def make_patch(place: GitPlace, before: str, after: str, paths: Sequence[str]) -
 
 
 def list_hunks(place: GitPlace, before: str, after: str) -> Iterator[Hunk]:
-    """Yield where two trees differ, in the order of the files; binary files are lines as well."""
+    """Yield the hunks between two trees, in the order of the files; binary files are lines, too."""
     shown = process.run_git(place, *_DIFF_TREE, "--text", "-U0", before, after)
     path = ""
-    # Without context, each line of a file begins with another sign than these two.
+    # Without context, lines of files begin with + or -, so neither pattern matches them.
     for line in shown.split(b"\n"):
         if named := _FILE.fullmatch(line):
             name = named[2]
@@ -132,18 +132,18 @@ def list_hunks(place: GitPlace, before: str, after: str) -> Iterator[Hunk]:
 
 
 def find_fork(place: GitPlace, ours: str, theirs: str) -> str | None:
-    """Return the newest common commit of two commits; None: there is none."""
+    """Return the newest common ancestor of two commits; None: there is none."""
     return process.run_git(place, "merge-base", ours, theirs, ok=(0, 1)).decode().strip() or None
 
 
 def merge_trees(place: GitPlace, ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:
     """Merge two commits without a work tree; return the tree, and the paths of conflicts.
 
-    The tree has the conflicts between marks, `ours` first.
+    In the tree, conflicts are between conflict markers, `ours` first.
     """
     process.require_version((2, 38), "to bring a pull request up to date with its base")
     merged = process.run_git(place, *_MERGE, ours, theirs, ok=(0, 1), seconds=120.0)
-    # Behind the tree come the paths, an empty line and words; after a clean merge nothing.
+    # Git prints the tree; if there are conflicts, then their paths, an empty field and messages.
     tree, *rest = merged.decode(errors="replace").split("\0")
     paths = tuple(rest[: rest.index("")])
     if len(rest) > 1 and not paths:

@@ -1,8 +1,8 @@
-"""A disposable repository of the base commit, for git in sandboxes; nothing comes back from it.
+"""A disposable repository of the base commit, for git in sandboxes; nothing is read back from it.
 
-It has one commit. If tests call git, it also has the commit's history and the tags of that, but
-nothing later. Its objects are packed once for a run; a few small files in the `.git` of a sandbox
-refer to them. The runner itself uses it to list the changes in a tree.
+It has one commit. If tests call git, it also has that commit's history with its tags, but nothing
+later. Its objects are packed once for a run; a few small files in the `.git` of a sandbox refer to
+them. The runner in the sandbox also uses it, to list the changes in a tree.
 """
 
 import os
@@ -16,11 +16,11 @@ from repo_config.test_files import has_test_name
 NAME = "base.git"
 """Name of its folder, next to the work trees of a run."""
 SHOWN = f"/{NAME}"
-"""Where sandboxes see it."""
+"""Path of this folder in sandboxes."""
 _MARK = "made-of"
 _TAGS = "packed-refs"
 _SHALLOW = "shallow"
-#: The program as a word of its own in quotes, or GitPython, in a file of tests.
+#: A use of git in a test file: the program's name in quotes, or an import of GitPython.
 _CALLS_GIT = "['\"]git['\" ]|^ *(import|from) git( |\\.|$)"
 CONFIG = b"""\
 [user]
@@ -39,7 +39,7 @@ CONFIG = b"""\
 
 
 def make_repository(locked: LockedMirror, commit: str, folder: Path) -> None:
-    """Pack a commit for sandboxes, with an index of it."""
+    """Pack a commit into the folder for sandboxes, with an index of the commit."""
     packs = folder / "objects" / "pack"
     packs.mkdir(parents=True)
     place = objects.use_index(locked, keep=False)
@@ -80,7 +80,7 @@ def _write_single(locked: LockedMirror, place: GitPlace, commit: str) -> str:
 
 
 def has_shallow_history(folder: Path) -> bool:
-    """Whether tests call git, and the history that it shows them is cut off."""
+    """Whether tests call git, and the history that they see there is cut off."""
     return (folder / _SHALLOW).is_file()
 
 
@@ -90,12 +90,12 @@ def is_of(folder: Path, commit: str) -> bool:
 
 
 def read_commit(folder: Path) -> bytes:
-    """Return the commit's id as the file of a reference has it."""
+    """Return the commit's id with a line end, as the file of a ref contains it."""
     return (folder / "HEAD").read_bytes()
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
-    """Return the files of a sandbox's own `.git`, by path in there."""
+    """Return the files of a sandbox's own `.git`, by path in that folder."""
     commit = read_commit(folder)
     more = {name: folder / name for name in (_TAGS, _SHALLOW)}
     return {

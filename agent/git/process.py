@@ -1,6 +1,6 @@
-"""Start git with an environment and configuration of ours alone, and end it in time.
+"""Start git with only our environment and configuration, and end it in time.
 
-The only user of GitPython, which starts the program and nothing else.
+No other module uses GitPython, and this one uses it only to start the program.
 """
 
 import os
@@ -36,10 +36,10 @@ import git
 SECONDS = 600.0
 """Timeout of git commands without their own."""
 _OLDEST = (2, 31)
-"""Older ones do not know GIT_CONFIG_COUNT, and would run without the configuration below."""
+"""Older versions ignore GIT_CONFIG_COUNT, and would run without the configuration below."""
 
-# Old faults of dates and names in commits, harmless and frequent in long histories; everything
-# else that git's own examination finds in an object stops the fetch.
+# Old faults of dates, names and modes in objects, harmless and frequent in long histories; any
+# other fault that git finds in an object stops the fetch.
 _OLD_FAULTS = (
     "badTimezone", "missingSpaceBeforeDate", "missingSpaceBeforeEmail", "missingNameBeforeEmail",
     "missingEmail", "badEmail", "badName", "zeroPaddedDate", "zeroPaddedFilemode",
@@ -94,7 +94,7 @@ _ENVIRON = {
     **{f"GIT_CONFIG_KEY_{number}": key for number, key in enumerate(_CONFIG)},
     **{f"GIT_CONFIG_VALUE_{number}": value for number, value in enumerate(_CONFIG.values())},
 }
-#: Of this machine: the code host's messages about its own disk begin otherwise.
+#: Only about a disk of this machine: messages from the code host begin with `remote:`.
 _NO_SPACE = re.compile(
     r"(?im)^(?!remote:).*(?:no space left on device|disk quota exceeded|out of diskspace)"
 )
@@ -103,7 +103,7 @@ _LITTLE_SPACE = 1 << 16
 
 
 class GitFailed(AgentError):
-    """Git ended with an error, in its own words; callers say what that means."""
+    """Git ended with an error; the message is git's own, and callers explain it."""
 
 
 class TookTooLong(GitFailed):
@@ -122,7 +122,7 @@ class GitPlace:
     outlives us keeps it until it has ended."""
     environ: Mapping[str, str] = field(default_factory=dict)
     run_as: tuple[int, int] | None = None
-    """User and group to become; None: who we are."""
+    """User and group that git runs as; None: our own."""
     stopped: Flag | None = None
     """Once it is set, a running git is ended, and none is started."""
 
@@ -141,12 +141,12 @@ def run_git(
 ) -> bytes:
     """Run git to its end; an interruption of the wait ends git as well.
 
-    Raises GitFailed if its exit code is not in `ok` or it takes too long, then StorageFull if a
-    disk of the place is full, FileTooLarge if it wrote more than `file_bytes` into a file, and
-    Cancelled if the place was stopped.
+    If its exit code is not in `ok`, raises StorageFull if a disk of the place is full, FileTooLarge
+    if it wrote more than `file_bytes` into a file, else GitFailed. Raises TookTooLong after
+    `seconds`, and Cancelled if the place was stopped.
     """
     with _start_git(place, args, seconds, file_bytes) as process:
-        # Without a time of its own: given one, Popen looks for the end only every other moment.
+        # No timeout here, since Popen would then poll for the end; `_start_git` has its own.
         out, err = process.communicate(stdin)
     if process.returncode not in ok:
         failure = _make_failure(place, args, process.returncode, err)
@@ -157,7 +157,7 @@ def run_git(
 
 
 def read_records(place: GitPlace, *args: str) -> Iterator[bytes]:
-    """Yield NUL-ended records while git prints them; to leave the loop early ends git."""
+    """Yield NUL-ended records while git prints them; leaving the loop early ends git."""
     with _start_git(place, args, seconds=120.0) as process:
         process.stdin.close()
         rest = b""
@@ -193,7 +193,7 @@ def _start_git(
         if ended:
             _kill_git(process)
 
-    # An interruption in this very moment must not leave the program waiting.
+    # The thread is started within `try`, so that an interruption meanwhile ends git, too.
     watching = threading.Thread(target=watch, name="git", daemon=True)
     try:
         watching.start()
@@ -225,8 +225,8 @@ def _launch(place: GitPlace, args: Sequence[str], file_bytes: int | None) -> Any
         istream=subprocess.PIPE,
         as_process=True,
         start_new_session=True,
-        # Python ignores the signal of a file that grows too large. If git inherits that, it reports
-        # the reason before it ends.
+        # Python ignores SIGXFSZ, the signal for a file that grows too large. If git inherits that,
+        # it reports the reason before it ends.
         restore_signals=file_bytes is None,
         umask=0o022,
         pass_fds=place.inherited,
@@ -267,7 +267,7 @@ def _kill_git(process: subprocess.Popen[bytes]) -> None:
             process.wait(5.0)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        # Its files may be deleted next, which must not race with a last write.
+        # Wait for git's children, which could still write files that the caller deletes next.
         end = time.monotonic() + 1.0
         while time.monotonic() < end:
             os.killpg(process.pid, 0)
@@ -275,7 +275,7 @@ def _kill_git(process: subprocess.Popen[bytes]) -> None:
 
 
 def _command(args: Sequence[str]) -> str:
-    """Return git's command, after its own configuration."""
+    """Return the name of git's command, which comes after the `-c` options."""
     configured = {number + 1 for number, arg in enumerate(args) if arg == "-c"}
     return next(arg for at, arg in enumerate(args) if arg != "-c" and at not in configured)
 
@@ -287,7 +287,7 @@ def _make_cancelled(args: Sequence[str]) -> Cancelled:
 def _make_failure(place: GitPlace, args: Sequence[str], code: int, words: bytes) -> AgentError:
     text = words.decode(errors="replace").strip()[-2000:]
     text = text or f"git {_command(args)} ended with exit code {code}"
-    # Git does not always report the reason, for example for a file of a work tree.
+    # Git does not always report a full disk, for example when it writes a work tree.
     folders = {place.git_dir, Path(place.environ.get("GIT_WORK_TREE", place.git_dir))}
     is_full = any(
         shutil.disk_usage(folder).free < _LITTLE_SPACE for folder in folders if folder.exists()

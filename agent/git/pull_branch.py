@@ -1,6 +1,6 @@
-"""The branch of a pull request of ours: whose commits are on it, and how it goes on.
+"""The branch of our pull request: read its state, make its next commit, push it.
 
-Git merges without a work tree: attributes of the repository count as little as its hooks.
+Git merges without a work tree, so neither attributes nor hooks of the repository have an effect.
 """
 
 from collections.abc import Iterator
@@ -23,12 +23,12 @@ MOST_FILES = 1_000
 MOST_BYTES = 32 * 1024**2
 """Maximum size of the changed files before and after, together."""
 _LOOKED_AT = "refs/mergewright/looked-at"
-"""The branch in the mirror, until it is read again."""
+"""Ref of the branch in the mirror; each reading of a branch overwrites it."""
 _FORGE = ("GitHub", "noreply@github.com")
 """The committer of commits that the code host creates and signs for an author."""
 
 
-# --- looking -----------------------------------------------------------------------------------
+# --- reading -----------------------------------------------------------------------------------
 
 
 def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a second branch
@@ -47,10 +47,10 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
 ) -> BranchState:
     """Fetch the branch of a pull request and its base, and compare them. May run twice.
 
-    `commit`, of ours and in the mirror, is taken as the branch's end; None: the code host's is.
-    With `keeps_conflicts` the two are merged in spite of conflicts, which stay between marks.
-    `author` and `email` distinguish our commits. Raises RepositoryUnfit for links, submodules and
-    size.
+    `commit`: our commit in the mirror to take as the branch's tip; None: the tip on the code host.
+    With `keeps_conflicts`, branch and base are merged in spite of conflicts, which stay between
+    conflict markers. `author` and `email` identify our commits. Raises RepositoryUnfit for links,
+    submodules and size.
     """
     for name in (branch, base_branch):
         branches.require_name(name)
@@ -145,7 +145,7 @@ def _make_unfit(why: str) -> RepositoryUnfit:
 
 
 def read_difference(place: GitPlace, commit: str, tree: str) -> Change:
-    """Read what leads from a commit to a tree, if it is bounded and of regular files alone."""
+    """Read the change from a commit to a tree; RepositoryUnfit: too large, links or submodules."""
     entries = objects.compare_trees(place, commit, tree)
     if len(entries) > MOST_FILES:
         raise _make_unfit(f"changes more than {MOST_FILES:,} files")
@@ -187,9 +187,9 @@ def make_follow_up_commit(
 ) -> str:
     """Create in our mirror the next commit of the branch; equal arguments give the same one.
 
-    If the base was merged in, that is a merge: no commit is rewritten. On top comes the rest of the
-    Change, which is relative to the checkout; or, if both conflict, the merge has the tree of the
-    Change. Returns the branch's head if there is nothing to commit, or nothing left of the change.
+    `change` is relative to the checkout. If the base was merged in, a merge commit is made, and one
+    on top with the rest of the Change; on conflicts, one merge has it all. No commit is rewritten.
+    Returns the branch's head if nothing is to commit, or branch and Change are equal to the base.
     """
     against, made = branch_state.checkout.commit, branch_state.head
     by = objects.Identity(author, email, date)
@@ -207,7 +207,7 @@ def make_follow_up_commit(
         if branch_state.brought_up:
             parents = branch_state.head, branch_state.tip
             if branch_state.conflicts:
-                # No commit gets the marks.
+                # Conflict markers are never committed.
                 was, merge_message = wanted, f"{merge_message}\n\n{message}"
             made = objects.write_commit(locked.place, was, parents, merge_message, by)
         if wanted != was:
@@ -224,7 +224,7 @@ def push_follow(
 ) -> None:
     """Move the branch of a pull request to the commit. May run twice.
 
-    Raises BranchMoved if it was moved or deleted meanwhile; the step `look_again` is done again.
+    Raises BranchMoved if the branch was moved or deleted meanwhile; step `look_again` is repeated.
     """
     branches.require_name(branch)
     with (

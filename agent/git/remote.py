@@ -22,9 +22,9 @@ from agent.git.process import GitFailed, GitPlace
 from agent.models import fence
 from agent.models.sandbox import Flag
 
-#: Plain http would show the token to the network, except on this machine.
+#: Hosts that the token may be sent to by plain http: no network sees it.
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-#: How this machine reaches the outside is the operator's; nothing else of the environment counts.
+#: The operator's variables for proxies and certificates; git gets no others of our environment.
 _PASSED_ON = (
     "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "GIT_SSL_CAINFO", "SSL_CERT_FILE",
 )  # fmt: skip
@@ -35,7 +35,7 @@ _REFUSED = re.compile(
 _UNKNOWN = re.compile(
     r"(?i)authentication failed|could not read (?:username|password)|error: 401\b"
 )
-#: Begins tokens that GitHub has made for an App.
+#: Prefix of tokens that GitHub has made for an App.
 _MINTED = "ghs_"
 _MISSING = re.compile(r"(?i)couldn't find remote ref")
 _IN_THE_WAY = re.compile(r"'refs/heads/([^']+)' exists; cannot create")
@@ -55,10 +55,10 @@ class LeaseLost(RepositoryUnfit):
 
 
 class TokenUnknown(CodeHostUnavailable):
-    """The code host does not accept a token that it has made; for some seconds, that is usual."""
+    """The code host does not accept a token that it has made, as is usual for some seconds."""
 
 
-#: Waits for 1, 2 and 4 s; then the run does.
+#: Pauses for 1, 2 and 4 s before retries; after the last one, the run waits.
 _retry_new_token = retry(
     retry=retry_if_exception_type(TokenUnknown),
     wait=wait_exponential(),
@@ -73,15 +73,15 @@ class RemoteRepository:
 
     locked: LockedMirror
     place: GitPlace
-    """The mirror, for a git that reaches the address with the token."""
+    """The mirror, with what git needs to reach the address with the token."""
     address: str
-    """For git, without the token."""
+    """URL for git, without the token."""
     token: str
 
     # --- reading -------------------------------------------------------------------------------
 
     def fetch_base(self, branch: str, max_mb: int) -> str:
-        """Bring the mirror up to date, or make it; return the commit of the branch."""
+        """Update the mirror, or create it; return the commit of the branch."""
         reference = f"refs/heads/{branch}"
         wanted = (f"+{reference}:{reference}", "+refs/tags/*:refs/tags/*")
         with (
@@ -106,7 +106,7 @@ class RemoteRepository:
         args = ("ls-remote", "--quiet", "--heads", "--", self.address, f"refs/heads/{branch}")
         with self._explain_reading(branch):
             listed = process.run_git(self.place, *args, seconds=120.0)
-        # The name is a pattern, which longer names may end with as well.
+        # Git also lists longer names that end with this one.
         pairs = (line.split("\t") for line in listed.decode("utf-8", "replace").splitlines())
         return next((commit for commit, name in pairs if name == f"refs/heads/{branch}"), None)
 
@@ -116,14 +116,14 @@ class RemoteRepository:
     def push_branch(self, commit: str, branch: str, *, expected: str | None) -> None:
         """Move a branch of the remote to a commit (empty: delete it), if it is where we saw it.
 
-        LeaseLost: it is not at `expected` (None: not there yet). CodeHostUnavailable: whether the
-        push arrived is not known.
+        LeaseLost: it is not at `expected` (None: it must not exist). CodeHostUnavailable: it is not
+        known whether the push arrived.
         """
         reference = f"refs/heads/{branch}"
         lease = f"--force-with-lease={reference}:{expected or ''}"
         args = (*_PUSH, lease, "--", self.address, f"{commit}:{reference}")
-        # A stop does not end it: what was sent may have arrived, and a run reports what it left. A
-        # push locks the mirror without a branch.
+        # Stopping the run does not end a push: it may have arrived, and the run has to report it.
+        # So callers that push lock the mirror without `stopped`.
         fence.require_lease()
         try:
             process.run_git(self.place, *args, seconds=600.0)
@@ -200,7 +200,7 @@ def reach_remote(locked: LockedMirror, url: str, token: str) -> Iterator[RemoteR
     try:
         os.write(secret, token.encode())
         ask = locked.scratch / "ask"
-        # Opened anew by its number, the file is read from its beginning each time git asks.
+        # This path opens the file anew, so git reads the token from its beginning each time.
         ask.write_text(f"#!/bin/sh\nexec cat /proc/self/fd/{secret}\n")
         ask.chmod(0o700)
         environ = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -214,7 +214,7 @@ def reach_remote(locked: LockedMirror, url: str, token: str) -> Iterator[RemoteR
 
 
 def locate_mirror(url: str, mirrors: Path) -> Path:
-    """Name the folder of the mirror of a repository behind an address."""
+    """Return the folder of the mirror of a repository with a URL."""
     parts = urlsplit(url)
     root = Path(f"/{parts.netloc}{parts.path.removesuffix('.git')}")
     return mirror.locate_mirror(root, mirrors.absolute())
@@ -224,7 +224,7 @@ def locate_mirror(url: str, mirrors: Path) -> Path:
 def open_mirror(
     url: str, token: str, mirrors: Path, stopped: Flag | None = None
 ) -> Iterator[RemoteRepository]:
-    """Lock the mirror of a repository with a URL; it need not exist yet."""
+    """Lock the mirror of a repository with a URL; the mirror need not exist yet."""
     place = locate_mirror(url, mirrors)
     with (
         mirror.lock_mirror(place, stopped) as locked,

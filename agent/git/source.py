@@ -1,8 +1,8 @@
 """The user's repository on this disk, and how git is started on it.
 
-Git reads the configuration of that repository, but nothing in it starts a program: ours comes later
-and has priority, hooks are off, and no transport is allowed. Our mirror fetches; on the user's side
-that starts only `git upload-pack`, which is made for untrusted repositories.
+Git reads that repository's configuration, but nothing in it starts a program: our configuration has
+priority, hooks are off, and no transport is allowed. Our mirror fetches; on the user's side that
+starts only `git upload-pack`, which is made for untrusted repositories.
 """
 
 import os
@@ -29,14 +29,14 @@ class UserRepository(NamedTuple):
     root: Path
     """The named folder: the top of a work tree, or a bare repository."""
     place: GitPlace
-    """If we are root, git becomes the repository's owner here, who must own new files in it."""
+    """If we are root, git runs as the repository's owner here, so that they own new files."""
     common_dir: Path
-    """Has objects, refs and the configuration, of linked work trees as well."""
+    """Folder with objects, refs and configuration, which linked work trees share."""
 
     @property
     def upload_pack(self) -> str:
         """Command that a fetch starts on the user's side, for a shell."""
-        # Another user's repository is served all the same: its owner is looked after by the place.
+        # Else git refuses another user's repository; `place` already runs git as its owner.
         folders = (self.root, self.place.git_dir, self.common_dir)
         configured = [*_UPLOAD_PACK_CONFIG, *(f"safe.directory={folder}" for folder in folders)]
         args = [part for setting in configured for part in ("-c", setting)]
@@ -93,23 +93,23 @@ def count_uncommitted(repository: str) -> int:
     try:
         names = os.fsdecode(process.run_git(place, "config", *filters, ok=(0, 1))).split("\0")
         if any("=" in name for name in names):
-            return 0  # `-c` cannot turn it off
-        # A filter is a program that the repository names.
+            return 0  # `-c` cannot set a name with `=`, so that filter would run
+        # Filters are programs that the repository names, so all are turned off.
         off = [part for name in names if name for part in ("-c", f"{name}=")]
         return process.run_git(place, *off, *args, seconds=60.0).count(b"\0")
     except GitFailed:
-        return 0  # as above
+        return 0  # the run reports this, too
 
 
 @contextmanager
 def explain_git(source: UserRepository) -> Iterator[None]:
-    """Translate a failure of git to one of the user's repository, with git's own words."""
+    """Raise a failure of git as RepositoryUnfit, with git's own words."""
     try:
         yield
     except GitFailed as problem:
         root = source.root
         message = f"git cannot read {root}: {problem.message}. Run `git -C {root} fsck`"
-        # Objects may be missing that git would fetch when they are needed.
+        # In a partial clone, git would fetch missing objects when it needs them; ours may not.
         if any((source.common_dir / "objects" / "pack").glob("*.promisor")):
             message = (
                 f"{root} is a partial clone that lacks objects of the base commit or its history"

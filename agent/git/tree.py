@@ -11,7 +11,7 @@ from agent.errors import AgentError, EditFailed, StorageFull
 from agent.git import by_descriptor, names
 from agent.models.change import Change, ChangedFile
 
-#: Folders of tools, which are nothing of a project.
+#: Folders of tools, which are not part of a project.
 _FOREIGN = frozenset(
     {".git", ".hg", ".svn", ".tox", ".nox", ".venv", "node_modules", "__pycache__", ".eggs"}
 )
@@ -32,7 +32,7 @@ class WorkTree:
         self._originals: dict[str, _File | None] = {}
 
     def paths(self) -> tuple[str, ...]:
-        """List regular files, relative, with forward slashes, sorted; links are not among them."""
+        """List the sorted relative paths of regular files, not links, with forward slashes."""
         return tuple(sorted(self._paths))
 
     def has_path(self, path: str) -> bool:
@@ -105,7 +105,7 @@ class WorkTree:
         return present
 
     def _load(self, path: str) -> _File:
-        """Read one of the paths; a regular file and nothing else."""
+        """Read one of the paths; EditFailed: it is not a regular file."""
         _require_plain(path)
         if path not in self._paths:
             raise EditFailed(f"`{path}` is not a tracked file of the repository")
@@ -124,7 +124,7 @@ class WorkTree:
 
 
 def open_folder(folder: Path) -> WorkTree:
-    """Open a folder with its regular files, but for what tools have put there."""
+    """Open a folder with its regular files, except those in folders of tools."""
     paths: list[str] = []
     for above, below, files in os.walk(folder):
         below[:] = (

@@ -1,8 +1,8 @@
 """Git for a run: the base commit, work trees, the commit, the branch.
 
-Every git runs on a git directory that no foreign code can reach. Text from outside is never an
-option: it is checked first, and passed as a full ref, an object id or after `--`. Bytes in a work
-tree are the bytes in git; submodules stay empty folders, and LFS files pointers.
+Every git runs on a git directory that no foreign code can reach. Git never reads text from outside
+as an option: it is checked first, and passed as a full ref, an object id or after `--`. Files in a
+work tree have the bytes in git; submodules stay empty folders, and LFS files pointers.
 
 Every function may be called twice, also at the same time, and may raise RepositoryUnfit;
 StorageFull, after which nothing is left half done; CacheGone, if a mirror is gone.
@@ -38,7 +38,7 @@ from agent.models.sandbox import Flag
 AUTHOR = "Mergewright"
 AUTHOR_EMAIL = "noreply@mergewright.invalid"
 IDENTITY = (AUTHOR, AUTHOR_EMAIL)
-"""Author of commits on this machine; on a code host, the account that opens the pull request."""
+"""Author of local commits; on a code host it is the account that opens the pull request."""
 
 
 # --- checkout --------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ def prepare_remote(
 def restore_commits(
     url: str, token: str, branch: str, commits: Sequence[str], mirrors: Path, *, max_mb: int
 ) -> None:
-    """Bring commits into our mirror that another machine's has; they may be in no branch by now."""
+    """Fetch commits that another machine's mirror has, even if no branch contains them any more."""
     branches.require_name(branch)
     with remote.open_mirror(url, token, mirrors) as repository:
         repository.fetch_base(branch, max_mb)
@@ -105,7 +105,7 @@ def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> Wo
     """Create a clean work tree of the commit in the folder, replacing an earlier one.
 
     The mark that `open_tree` checks is written last. Once `stopped` is set, git is ended, and the
-    folder is gone.
+    folder deleted.
     """
     folder = folder.absolute()
     index = _add_suffix(folder, ".index")
@@ -143,7 +143,7 @@ def _lay_out_one_commit(checkout: Checkout, folder: Path) -> None:
         return
     fresh = _add_suffix(folder, ".new")
     with mirror.lock_mirror_of(checkout) as locked:
-        # Another thread may have made it meanwhile, or was interrupted.
+        # Another thread may have made it meanwhile, or was interrupted and left `fresh`.
         if not one_commit.is_of(folder, checkout.commit):
             folders.delete_folder(fresh)
             one_commit.make_repository(locked, checkout.commit, fresh)
@@ -163,14 +163,14 @@ def _list_commit_files(mirror_path: str, commit: str) -> tuple[tuple[str, ...], 
     args = ("ls-tree", "-r", "-z", commit)
     for record in process.read_records(GitPlace(Path(mirror_path)), *args):
         mode, path = record[:6].decode(), os.fsdecode(record.partition(b"\t")[2])
-        # Files with odd names are there for the tests, as links are, and stay as they are.
+        # Files with odd names, like links, are there for the tests, and are never edited.
         is_ours = mode in objects.REGULAR and names.name_problem(path) is None
         (regular if is_ours else others).append(path)
     return tuple(regular), frozenset(others)
 
 
 def remove_work_tree(folder: Path) -> None:
-    """Delete a work tree and its repository of one commit; links in it are not followed."""
+    """Delete a work tree with its mark and index; links in the work tree are not followed."""
     # The mark that it is complete is deleted first.
     for name in (".commit", "", ".index", ".index.lock"):
         folders.delete_folder(_add_suffix(folder, name))
@@ -222,7 +222,7 @@ def make_commit(
 
 
 def read_commit(checkout: Checkout, commit: str) -> str | None:
-    """Read a commit as git has the object; None: our mirror has none, or it is no text."""
+    """Read the text of a commit object; None: our mirror lacks it, or it is not UTF-8."""
     with suppress(GitFailed, UnicodeDecodeError):
         return process.run_git(
             GitPlace(Path(checkout.mirror)), "cat-file", "commit", commit
@@ -236,7 +236,7 @@ def read_commit(checkout: Checkout, commit: str) -> str | None:
 def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
     """Make the branch in the user's repository and return its name; nothing else is touched.
 
-    Objects go in first, then the branch appears in one move. A branch that is there never changes:
+    Objects go in first, then the branch appears in one move. An existing branch never changes:
     at the same commit it is our own earlier delivery, else the next free name is used (`-2`, …).
     """
     branches.require_name(branch)

@@ -1,4 +1,4 @@
-"""The way to GitHub of one process, and what each run has there: repository, tokens, counters."""
+"""Access of one process to GitHub, with a session for each run: repository, tokens, counters."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from repo_config.schema import RepoConfig
 T = TypeVar("T")
 
 Raw = Mapping[str, Any]
-"""An object of GitHub's, as its JSON has it."""
+"""An object of GitHub, as read from its JSON."""
 
 _log = structlog.get_logger()
 
@@ -60,7 +60,7 @@ class AccessCache:
     configs: dict[int, tuple[float, RepoConfig | None]] = field(default_factory=dict)
     """Configurations of repositories, with the time of the request; None: no valid one."""
     comments: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """Number and text of status comments, by the issue; one that was deleted is made anew."""
+    """Number and text of status comments, by issue; a deleted comment is recreated."""
     login: str | None = None
     """Login of our account."""
     number: int | None = None
@@ -69,12 +69,12 @@ class AccessCache:
     comment_locks: tuple[RLock, ...] = field(
         default_factory=lambda: tuple(RLock() for _ in range(16))
     )
-    """Locked while a status comment is edited, one for all issues with the same remainder."""
+    """Locked while a status comment is edited; an issue's lock is chosen by the issue's hash."""
 
 
 @dataclass(eq=False, repr=False)
 class Access:
-    """The way to GitHub of one process; see `connect_to_github`."""
+    """Access of one process to GitHub; see `connect_to_github`."""
 
     base_url: str
     tokens: Tokens
@@ -83,7 +83,7 @@ class Access:
     cache: AccessCache
 
     def __post_init__(self) -> None:
-        # Each keeps a connection open.
+        # A limited number, since each session keeps a connection open.
         self._make_session = lru_cache(maxsize=32)(RepositorySession)
 
     def recording(self, record: Record) -> Access:
@@ -91,7 +91,7 @@ class Access:
         return replace(self, record=record)
 
     def login(self) -> str:
-        """Return the login of our account; asked once."""
+        """Return the login of our account, which is requested once."""
         with self.cache.lock:
             if self.cache.login is None:
                 notes = self.start_notes("self")
@@ -106,12 +106,12 @@ class Access:
         return login.lower() == self.login().lower()
 
     def address(self, session: RepositorySession) -> str:
-        """Return our e-mail address, by which GitHub attributes commits; asked once."""
+        """Return our e-mail address, by which GitHub attributes commits; it is requested once."""
         login, us = self.login(), session.requester()
         path = f"/users/{quote(login, safe='')}"
         with self.cache.lock:
             if self.cache.number is None:
-                # A server that does not know bots by their names gets an address without number.
+                # If the server does not know bots by their names, the address has no number.
                 self.cache.number = 0
                 with ignore_statuses(404):
                     self.cache.number = self.ask(
@@ -157,7 +157,7 @@ def require_snapshot(run: Run) -> Snapshot:
 
 
 class RepositorySession:
-    """What one run has on GitHub: its repository, its tokens, its counters."""
+    """Access of one run to GitHub: its repository, its tokens, its counters."""
 
     def __init__(self, access: Access, issue: IssueRef, purpose: str) -> None:
         self.access = access
@@ -202,7 +202,7 @@ class RepositorySession:
         find_effect: Callable[[], T | None] | None = None,
         scope: TokenScope = TokenScope.TALK,
     ) -> T:
-        """Do the work on the repository as PyGithub knows it; see `retry_request`."""
+        """Do the work with PyGithub's object of the repository; see `retry_request`."""
         return self.access.ask(
             lambda: work(Repository(self.requester(scope), url=f"/repos/{self.name}")),
             doing=doing,
@@ -239,7 +239,7 @@ class RepositorySession:
         scope: TokenScope = TokenScope.TALK,
         **how: Any,
     ) -> T:
-        """Ask GraphQL, with `$owner` and `$name` set, and read the answer's data; see `ask`."""
+        """Send a GraphQL query with `$owner` and `$name` set; `read` converts its data."""
         work = self.requester(scope).query
         owner, _, name = self.name.partition("/")
         variables = {"owner": owner, "name": name, **variables}
@@ -251,8 +251,8 @@ class RepositorySession:
     ) -> Iterator[Raw]:
         """Read a list page by page, at most `most` pages, without entries that we may not see.
 
-        `query` takes `$cursor`, and names the fields of `pageInfo` `more` and `cursor`; `read`
-        takes `nodes` and `pageInfo` out of the answer's data.
+        `query` takes `$cursor`, and calls the fields of `pageInfo` `more` and `cursor`; `read`
+        returns the part of the answer's data that has `nodes` and `pageInfo`.
         """
         cursor = None
         for _ in range(most):
@@ -293,9 +293,9 @@ class RepositorySession:
         return ""
 
     def _drop(self, scope: TokenScope) -> bool:
-        """Forget a token that GitHub refused; return whether another one may be had now.
+        """Forget a token that GitHub refused; return whether we can get another one now.
 
-        Not in place of a personal one, nor of a new one: the next would be as unknown to GitHub.
+        A personal token cannot be replaced; nor a new one, since GitHub would refuse the next, too.
         """
         with self._lock:
             minted = self._tokens.get(scope)

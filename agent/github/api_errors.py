@@ -13,7 +13,7 @@ from requests.utils import parse_header_links
 from agent.errors import AccessLost, AgentError, CodeHostLimited, Superseded
 from agent.models.clock import read_clock
 
-#: GitHub's advice for limits without a named time.
+#: Seconds to wait after a limit that names no time, as GitHub advises.
 _UNNAMED_WAIT = 60.0
 _LIMIT_WORDS = re.compile(
     r"(?i)rate limit|abuse detection|please wait a few minutes|retry your request again later"
@@ -29,7 +29,7 @@ class RefusedRequest(Exception):
     def __init__(
         self, status: int, data: object, headers: Mapping[str, Any], request: str = ""
     ) -> None:
-        """Keep what says why; headers have names in lower case, `request` is method and path."""
+        """Keep the reasons; names of headers are in lower case, `request` is method and path."""
         self.status = status
         self.request = request
         self.location = str(headers.get("location") or "")
@@ -45,11 +45,11 @@ class RefusedRequest(Exception):
         return "; ".join(dict.fromkeys((self.words, *self.problems)))
 
     def has_phrase(self, *parts: str) -> bool:
-        """Whether one of these, in lower case, is in what GitHub says."""
+        """Whether GitHub's messages contain one of these phrases, which are in lower case."""
         return any(part in self.full_message.lower() for part in parts)
 
     def make_agent_error(self) -> AgentError:
-        """Return it as an error of ours: the request, GitHub's response, what to do."""
+        """Return an error of ours, with the request, GitHub's response and what to do."""
         answer = ": ".join(filter(None, (str(self.status), self.full_message.rstrip("."))))
         reply = f"{self.request} answered {answer}" if self.request else answer
         if self.status < 400:
@@ -89,7 +89,7 @@ class RefusedRequest(Exception):
 
 @contextmanager
 def ignore_statuses(*statuses: int) -> Iterator[None]:
-    """Ignore a refusal with one of these statuses: the block ends there."""
+    """Ignore a refusal with one of these statuses: it only ends the block."""
     try:
         yield
     except RefusedRequest as problem:
@@ -98,11 +98,11 @@ def ignore_statuses(*statuses: int) -> Iterator[None]:
 
 
 class LostReply(Exception):
-    """No reply, a failing server, or a reply without sense: it may have been done or not."""
+    """No usable reply, or a failing server: the request may have had its effect or not."""
 
 
 class TokenUnknown(LostReply):
-    """GitHub does not accept a token that it has made; for some seconds, that is usual."""
+    """GitHub does not accept a token that it has just made; for some seconds, that is usual."""
 
 
 class UnexpectedAnswer(LostReply):
@@ -173,7 +173,7 @@ def _read_wait_seconds(headers: Mapping[str, Any]) -> float:
     elif (date := _date(after)) is not None:
         wait = date - now
     elif str(headers.get("x-ratelimit-remaining")) == "0" and _NUMBER.fullmatch(reset):
-        # It is not said when within that second.
+        # The limit may be renewed at any moment within that second.
         wait = float(reset) - now + 1.0
     return min(max(0.0, wait), _LONGEST_WAIT)
 

@@ -12,7 +12,7 @@ _DELIVERIES = "/app/hook/deliveries"
 
 
 class SentDelivery(NamedTuple):
-    """One attempt of the code host at a delivery, as its log has it."""
+    """One attempt of the code host at a delivery: an entry of its log."""
 
     number: int
     """Number of the attempt, by which the delivery is read."""
@@ -37,7 +37,7 @@ class AppDeliveries:
     """The log of the App's webhook; only the App itself may read it."""
 
     def __init__(self, access: Access) -> None:
-        """Ask nothing yet."""
+        """Prepare to read the log; nothing is requested yet."""
         self._access = access
         self._app = access.tokens.as_app(access.start_notes("deliveries"))
 

@@ -1,7 +1,7 @@
 """GitHub as the source of tickets and the destination of results: implements `CodeHost`.
 
-Owns the order of requests in each part of a run. Other modules of this package do each thing once
-and find it again; `connection` repeats requests.
+Owns the order of requests in each part of a run. Other modules of this package have each effect
+only once, since they find an earlier one; `connection` repeats requests.
 """
 
 import structlog
@@ -35,7 +35,7 @@ class GithubCodeHost(GithubPulls):
     def __init__(self, access: Access, settings: Settings) -> None:
         super().__init__(access, settings)
         self._intake_api = GithubIntakeApi(access, settings)
-        # One run works with each of these.
+        # Each object of this class serves only one run.
         self._comment: StatusComment | None = None
 
     def read_ticket(self, run: Run) -> Ticket:
@@ -60,7 +60,7 @@ class GithubCodeHost(GithubPulls):
         )
 
     def announce_start(self, run: Run, text: str) -> None:
-        """Show that the run has started, by reaction and status comment; not of a dry run."""
+        """Show by reaction and status comment that the run has started, unless it is a dry run."""
         if run.dry_run:
             return
         session = self._access.open_run_session(run)
@@ -134,10 +134,10 @@ class GithubCodeHost(GithubPulls):
     def report_outcome(
         self, run: Run, outcome: Outcome, text: str, *, occasion: str = ""
     ) -> Outcome:
-        """Show on the issue how the run ended; what GitHub refuses by now is logged, not raised.
+        """Show on the issue how the run ended; a refusal of GitHub is logged, not raised.
 
-        Raises CodeHostUnavailable, after which delivering again does no harm; of a command's run,
-        the outcome's sentence says so instead.
+        Raises CodeHostUnavailable, after which the call may be repeated; if a command carries the
+        run, the returned outcome's sentence says so instead.
         """
         if run.dry_run:
             return outcome

@@ -22,7 +22,7 @@ def make_marker(kind: str, key: str) -> str:
 
 
 def mark_issue_seen(session: RepositorySession) -> None:
-    """Add the eyes reaction to the issue: its label was seen; once per account."""
+    """Add the eyes reaction to the issue: its label was seen. GitHub keeps one per account."""
     number = session.issue.number
     session.try_nicety(
         "the reaction",
@@ -56,7 +56,7 @@ def edit_comment(session: RepositorySession, comment: int, whole: str) -> None:
 
 
 def delete_comment(session: RepositorySession, comment: int) -> None:
-    """Delete a comment of ours; one that is gone, or may not be deleted, ends no run."""
+    """Delete a comment of ours; if it is gone, or GitHub refuses, that is only logged."""
     doing = f"delete our comment on #{session.issue.number}"
     session.try_nicety(
         "the removal of an earlier comment",
@@ -67,7 +67,7 @@ def delete_comment(session: RepositorySession, comment: int) -> None:
 def leave_comment(
     session: RepositorySession, mark: str, text: str, *, on: int | None = None
 ) -> OwnComment:
-    """Make a comment unless it is there; a lost reply makes no second one."""
+    """Make a comment unless it is there; after a lost reply, no second one is made."""
     own_comments = list_comments(session, mark, on=on)
     return own_comments[0] if own_comments else create_comment(session, mark, text, on=on)
 

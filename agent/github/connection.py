@@ -2,7 +2,7 @@
 
 Every request passes `WatchedRequester.requestJson`: it is counted, recorded if it changes anything,
 and its response checked. Redirects are not followed, so that no other server gets a token and no
-loop occurs. PyGithub's own retry repeats POST after a lost reply; it is off.
+loop occurs. PyGithub's own retry is off, since it repeats POST after a lost reply.
 """
 
 import hashlib
@@ -47,10 +47,10 @@ Facts = dict[str, object]
 Record = Callable[[str, Facts], None]
 
 _MUTATION = re.compile(r"mutation[^{]*\{\s*(\w+)")
-#: PyGithub would follow a 301, and wait on a 202, without end. It gets a status of the same meaning
-#: that it leaves to its caller.
+#: PyGithub would follow a 301, and wait on a 202, without end. In their place it gets a status that
+#: means the same, and that it leaves to its caller.
 _LEFT_TO_US = {301: 308, 202: 503}
-#: Errors of PyGithub and our records on a response that is JSON of another shape.
+#: Errors that PyGithub and our records raise if a response is JSON of another shape.
 MALFORMED = (
     BadAttributeException,
     GithubException,
@@ -60,7 +60,7 @@ MALFORMED = (
     ValueError,
 )
 
-# At DEBUG, PyGithub logs whole answers; that of a minted token is the token.
+# At DEBUG, PyGithub logs whole responses, also those that contain a new token.
 logging.getLogger(Requester.__module__).setLevel(logging.INFO)
 
 
@@ -70,9 +70,9 @@ class Pacing:
     first_wait: float = 0.5
     """Seconds before the second attempt; doubled each time."""
     longest_limit: float = 20.0
-    """Maximum wait that GitHub asks for and we sleep; a longer one ends the step."""
+    """Maximum seconds that we sleep if GitHub asks us to wait; a longer wait ends the step."""
     seconds_between_writes: float = 0.2
-    """Between writes of one run; GitHub allows 80 new texts a minute."""
+    """Minimum pause between writes of one run; GitHub allows 80 new texts a minute."""
     timeout_seconds: int = 20
     """Timeout of one request."""
 
@@ -96,7 +96,7 @@ class _HttpsConnection(_Judged, HTTPSRequestsConnectionClass):
 
 
 class RenewableToken(Auth):
-    """A token taken for each request; `renew`, given our clock's lag in seconds, may renew it."""
+    """A token for each request; `renew`, given our clock's lag in seconds, may replace it."""
 
     def __init__(
         self,
@@ -147,9 +147,9 @@ class WatchedRequester(Requester):
             api_version="2022-11-28",
         )
         self._notes = notes
-        # PyGithub's own pause between writes lasts for hours if the clock is put back.
+        # In place of PyGithub's own pause, which lasts for hours if the clock is put back.
         self._between_writes, self._next_write = pacing.seconds_between_writes, 0.0
-        # PyGithub keeps a request in its connection until it is sent; two threads could swap.
+        # PyGithub keeps a request in its connection until it is sent; threads could swap theirs.
         self._one_at_a_time = RLock()
 
     def requestJson(  # noqa: N802 - PyGithub's name
@@ -166,14 +166,14 @@ class WatchedRequester(Requester):
 
         def send() -> tuple[int, dict[str, Any], str]:
             if isinstance(self.auth, RenewableToken):
-                # Created before the request counts as sent.
+                # A token is created before the request counts as sent.
                 _ = self.auth.token
             with self._one_at_a_time:
                 if verb != "GET":
                     time.sleep(max(0.0, self._next_write - time.monotonic()))
                     self._next_write = time.monotonic() + self._between_writes
                 if _changes_something(verb, input):
-                    # After every wait: a process may have hung in one.
+                    # After every wait, in which the process may have hung and lost its lease.
                     fence.require_lease()
                 with self._recorded(verb, url, input) as facts, _hide_network_errors():
                     status, answered, body = super(WatchedRequester, self).requestJson(
@@ -188,7 +188,7 @@ class WatchedRequester(Requester):
         auth = self.auth
         if status == 401 and isinstance(auth, RenewableToken) and auth.renew(self._notes.behind):
             status, answered, body = send()
-        # Refusals are shown to people, and a server may repeat our request.
+        # Refusals are shown to people, and a server may quote our request, with a secret.
         shown = self._notes.hide(body) if status >= 400 else body
         path = urlsplit(url).path.removeprefix(urlsplit(self.base_url).path.rstrip("/"))
         if status == 401 and isinstance(auth, RenewableToken) and auth.is_minted:
@@ -317,7 +317,7 @@ def retry_request(
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Translate a refusal of GitHub; CodeHostUnavailable: its response has another shape."""
+    """Raise our errors for GitHub's refusals, and for a response that has another shape."""
     try:
         yield
     except RefusedRequest as problem:

@@ -18,7 +18,7 @@ from agent.settings import Settings
 from agent.text import sanitise
 from repo_config.schema import RepoConfig
 
-#: Deliveries of labels come in bursts; a changed label in the configuration counts after this.
+#: Seconds for which a configuration is reused: deliveries of labels come in bursts.
 _LABEL_SECONDS = 20.0
 _KEY = re.compile(r"[^A-Za-z0-9._:=-]+")
 
@@ -49,7 +49,7 @@ class GithubIntakeApi:
         return (self._read_recent_config(issue) or RepoConfig()).label
 
     def read_runs_per_day(self, issue: IssueRef) -> int | None:
-        """Return the maximum number of runs a day by the configuration; None: unlimited."""
+        """Return the configured maximum number of runs a day; None: only the operator's counts."""
         configured = self._read_recent_config(issue)
         return configured.limits.runs_per_day if configured else None
 

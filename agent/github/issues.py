@@ -1,4 +1,4 @@
-"""Issues and pull requests as they stand now: state, text, events, and what people write there."""
+"""Issues and pull requests as they are now: state, text, events, and what people write there."""
 
 from collections.abc import Iterator
 

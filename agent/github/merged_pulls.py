@@ -1,4 +1,4 @@
-"""Merged pull requests with the issues they closed, as these were when each was opened."""
+"""Merged pull requests; the issues that each has closed, as they were when it was opened."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from agent.github.tokens import TokenScope
 from agent.models.code_host import Remote
 from agent.models.pulls import ClosedIssue, MergedPull
 
-#: GitHub keeps the whole text of each edit under `diff`, that of the first writing among them.
+#: Under `diff`, GitHub has the whole text after each edit; the first text counts as an edit, too.
 _MERGED = """query Merged($owner: String!, $name: String!, $cursor: String) {
   repository(owner: $owner, name: $name) {
     pullRequests(states: MERGED, first: 25, after: $cursor,

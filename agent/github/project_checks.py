@@ -36,10 +36,10 @@ _LEVELS = {Severity.BLOCK: "failure", Severity.REVIEW: "warning", Severity.INFO:
 #: GitHub's own App, whose check runs are jobs with the same number.
 _ACTIONS = "github-actions"
 _PASSED = frozenset({"success", "neutral", "skipped"})
-#: Nothing is wrong with the commit; a person has to restart the check.
+#: Conclusions that say nothing about the commit; a person has to restart the check.
 _CUT_SHORT = frozenset({"cancelled", "stale"})
 State = Literal["failed", "waiting", "pending", "passed"]
-#: Furthest from passing first.
+#: The state that is furthest from passing comes first.
 _STATES = get_args(State)
 _STATUSES: dict[str, State] = {
     "success": "passed",
@@ -49,10 +49,10 @@ _STATUSES: dict[str, State] = {
 }
 _SUMMARY_LINES, _SUMMARY_CHARACTERS = 10, 1_000
 _LOG_CHARACTERS = 200_000
-#: Only the end of a log counts; maximum number of bytes that are read for it.
+#: Maximum number of bytes of a log that are read to reach its end, which alone counts.
 _LOG_BYTES = 64 * 1024**2
 _STAMP = re.compile(r"^\ufeff?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z ?", re.MULTILINE)
-#: A log is deleted after a while, a job may never have begun, or we have no access.
+#: Statuses for a log that was deleted after a while, of a job that never began, or without access.
 _NO_LOG = (403, 404, 410)
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
@@ -63,7 +63,7 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 def report_check(
     session: RepositorySession, proposal: NewPullRequest, page: str | None, *, anew: bool
 ) -> None:
-    """Report the result of our checks once, also if this is called again.
+    """Report the result of our checks, only once even if this is called again.
 
     GitHub accepts check runs from Apps alone. `page` is the run's page for people; `anew`: the pull
     request is new, so that nothing can have been reported yet.
@@ -127,10 +127,10 @@ def _make_annotation(finding: Finding) -> dict[str, str | int]:
 
 
 def list_checks(session: RepositorySession, commit: str) -> tuple[ProjectCheck, ...]:
-    """List the project's checks of a commit by name, of each the newest run alone.
+    """List the project's checks of a commit, sorted by name; of each only the newest run.
 
     A job has its workflow's name before its own, as on GitHub's pages. If several checks have one
-    name, as a job that two events start, the result furthest from passing counts. Raises
+    name, as when two events start a job, the result furthest from passing counts. Raises
     RefusedRequest if we may not read check runs there.
     """
     checks: dict[str, ProjectCheck] = {}
@@ -260,7 +260,7 @@ def read_log(session: RepositorySession, job: int) -> str:
     """Read the end of a job's log; empty: it is not available. Raises CodeHostUnavailable."""
 
     def work(repository: Repository) -> str:
-        # The log is on another server for a minute; its URL is enough.
+        # GitHub redirects to another server, which has the log for a minute; the URL is enough.
         try:
             repository.requester.requestJsonAndCheck(
                 "GET", f"{repository.url}/actions/jobs/{job}/logs"
@@ -304,7 +304,7 @@ def _fetch_log(address: str, api: str) -> str:
 
 
 def _require_safe(address: str, api: str) -> None:
-    """Raise LostReply unless a URL is https; http is allowed for a GitHub simulated here."""
+    """Raise LostReply unless a URL is https; http is allowed for a simulator on this machine."""
     parts = urlsplit(address)
     is_local = {parts.hostname, urlsplit(api).hostname} <= _LOOPBACK
     if not parts.hostname or parts.scheme not in (("http", "https") if is_local else ("https",)):

@@ -254,7 +254,7 @@ def _set_labels(session: RepositorySession, pull: GithubPull, wanted: tuple[str,
 def _as_far_as_possible(
     request: Callable[[list[str]], None], names: list[str], not_done: str
 ) -> list[str]:
-    """Request all at once; GitHub refuses all for one, so then each alone."""
+    """Request all at once, then each alone if GitHub refuses all because of one."""
     if not names:
         return []
     try:

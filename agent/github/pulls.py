@@ -25,11 +25,11 @@ _MAY_WRITE = frozenset({"write", "maintain", "admin"})
 #: States of reviews whose text requests nothing.
 _ASKS_NOTHING = frozenset({"APPROVED", "DISMISSED"})
 _QUOTED = 140
-#: Space for the frame of an answer.
+#: Number of characters reserved for what surrounds the words of an answer.
 _FRAME = 1_000
 #: Pages of review threads, newest first.
 _MOST_PAGES = 10
-#: Of each thread its first comment, which answers refer to, and the newest ones.
+#: Requests the first comment of each thread, to which answers refer, and the newest ones.
 _THREADS = """query Threads($owner: String!, $name: String!, $number: Int!, $cursor: String) {
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
@@ -97,9 +97,9 @@ class GithubPulls:
     ) -> str:
         """Answer a thread once for each key; return the answer's page.
 
-        The answer goes into the thread, or if that is gone into the conversation, with a quotation.
-        `thread` was read in this attempt, so that an earlier answer of ours is in it; `words` are
-        Markdown of ours.
+        An answer to a thread on lines is posted in it; to other threads, or if it is gone, in the
+        conversation, with a quotation. `thread` was read in this attempt, so an earlier answer of
+        ours is in it; `words` are Markdown of ours.
         """
         session, mark = self._access.open_run_session(run), _make_mark("reply", key)
         words = self._shorten_text(run, words)
@@ -193,9 +193,9 @@ def _list_line_threads(session: RepositorySession, number: int) -> Iterator[Thre
             thread_id=node["id"],
             place="inline",
             path=node["path"],
-            # A line of the file before the change is none of the file.
+            # A line of the file as it was before the change may not be in the file now.
             line=node["line"] if node["diffSide"] == "RIGHT" else None,
-            # A comment that is hidden from us is null, also the first.
+            # A comment that is hidden from us is null; without the first one there is no hunk.
             hunk=written[0].get("diffHunk", ""),
             resolved=node["isResolved"],
             comments=tuple(_make_line_comment(session, raw) for raw in comments_by_id.values()),

@@ -16,7 +16,7 @@ from repo_config import load
 from repo_config.load import OWN_FILES, PYPROJECT, ConfigProblem
 from repo_config.schema import RepoConfig
 
-#: Elsewhere, in words of PyGithub's and of HTTP's, or deleted.
+#: Statuses of what is elsewhere (`connection` turns 301 into 308), or deleted.
 GONE = (301, 308, 404, 410)
 _LEVELS = get_args(Permission.model_fields["level"].annotation)
 _BUILT_ON = {"maintain": "write", "triage": "read"}
@@ -67,7 +67,7 @@ def _require_same_server(session: RepositorySession, named: str) -> str:
     api, git = urlsplit(session.access.base_url.lower()), urlsplit(named)
     website = urlsplit(find_website(api.geturl()))
     if (git.scheme, git.netloc.lower()) != (website.scheme, website.netloc):
-        # Without what may stand before the host.
+        # Without a user or password before the host.
         place = git.netloc.rpartition("@")[2]
         raise AccessLost(
             f"GitHub names {git.scheme}://{place} as the clone URL, which is not on the server"
@@ -89,7 +89,7 @@ def read_permission(session: RepositorySession, login: str) -> Permission:
         return Permission.model_validate({"level": named, "account_id": account["id"]})
 
     with ignore_statuses(404):
-        # PyGithub has either field of the answer, at the price of a request each.
+        # PyGithub would send a request for each of the two fields of the answer.
         return session.call(
             "GET",
             f"collaborators/{quote(login, safe='')}/permission",

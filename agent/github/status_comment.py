@@ -18,7 +18,7 @@ _log = structlog.get_logger()
 
 #: Seconds between edits within a stage, while costs and turns change.
 _REFRESH_SECONDS = 25.0
-#: Seconds without edits after GitHub refused one despite retries, for which the run waits.
+#: Seconds without edits after GitHub refused one despite retries, since these delay the run.
 _SILENT_SECONDS = 300.0
 _STATUS = "<!-- mergewright:status run="
 #: People with write access can edit our comments: only a valid id of a run counts.
@@ -54,8 +54,8 @@ class StatusComment:
     def __init__(self, session: RepositorySession, run: Run) -> None:
         self._session = session
         self._issue = f"{session.name}#{session.issue.number}"
-        # A follow-up continues the run that opened the pull request, which is over: the same label
-        # starts no other.
+        # A follow-up continues the run that opened the pull request. That run is over, so its label
+        # starts no other run.
         self._begun = "over" if run.follow_up is not None else "under-way"
         self._state = self._begun
         self._run_id = run.first
@@ -91,7 +91,7 @@ class StatusComment:
     def finish(self, text: str, *, make: bool = True, occasion: str = "") -> None:
         """Show the last text; with `make` create a comment if there is none.
 
-        `occasion` is a word for the reason why a person has to act, who is notified once for each.
+        `occasion` names the reason why a person has to act: for each, the person is notified once.
         Empty: nobody is notified.
         """
         with self._lock:
@@ -134,7 +134,7 @@ class StatusComment:
         try:
             self._edit(text)
         except (AgentError, RefusedRequest) as problem:
-            # The run waits for each of these requests.
+            # Edits pause for a while, since the run waits for each of these requests.
             self._silent_until = time.monotonic() + _SILENT_SECONDS
             _log.warning("status comment not updated", reason=str(problem))
 

@@ -1,4 +1,4 @@
-"""Our identity on GitHub: an App with tokens for one repository and purpose each, or one token."""
+"""Our identity on GitHub: an App, with a token for each repository and purpose, or one token."""
 
 import time
 from collections import deque
@@ -25,13 +25,13 @@ from agent.models.ticket import IssueRef
 from agent.rotation import RotatingSecret
 from agent.settings import Settings
 
-#: Accepted by GitHub.
+#: The algorithm of signatures that GitHub accepts.
 _ALGORITHM = "RS256"
-#: Minimum remaining time of a token that is used; a clone may take a while.
+#: Minimum seconds that a token must still be valid to be used, since a clone may take a while.
 _SPARE_SECONDS = 600.0
 #: GitHub accepts a new token everywhere only after some seconds; octokit waits for five.
 _NEW_SECONDS = 10.0
-#: Error of the clock that an App's own tokens tolerate.
+#: Seconds by which our clock may be wrong without an effect on an App's own tokens.
 _SKEW_SECONDS = 30.0
 _SECRETS = 500
 _LEVELS = ("read", "write", "admin")
@@ -148,7 +148,7 @@ class IssuedToken(NamedTuple):
 
 
 class Tokens:
-    """Creates tokens, and remembers all of them, to remove them from texts."""
+    """Creates tokens, and remembers the newest ones, to remove them from texts."""
 
     def __init__(self, who: App | SecretStr, base_url: str, pacing: Pacing) -> None:
         self.who = who
@@ -170,7 +170,7 @@ class Tokens:
 
     def as_app(self, notes: RequestNotes) -> WatchedRequester:
         """Return a requester with the App's own identity, for tokens and its log of deliveries."""
-        assert isinstance(self.who, App)  # noqa: S101  a token has neither
+        assert isinstance(self.who, App)  # noqa: S101  only an App may do these
         return WatchedRequester(self.who.auth, self._base_url, self._pacing, notes)
 
     def fetch_login(self, notes: RequestNotes) -> str:

@@ -7,7 +7,7 @@ from agent.models.record import Record
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
 
-#: Minutes of a run, unless the repository sets them, and a multiple of its tests' time.
+#: With `minutes: auto`, a run has so many minutes, plus so many times the time of the tests.
 _MINUTES, _SUITES = 30, 4
 
 

@@ -1,4 +1,4 @@
-"""Translate the errors of pydantic-ai, and of the providers behind it, into their meaning."""
+"""Translate errors of pydantic-ai, and of the providers behind it, into `ModelFailure`."""
 
 import re
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from pydantic_ai import exceptions as theirs
 from agent.models.chat import get_provider
 from agent.text import sanitise
 
-#: Errors of the library on an answer that is JSON of an unexpected form.
+#: Errors that the library raises if an answer is JSON of an unexpected form.
 _SENSELESS = (AttributeError, IndexError, KeyError, TypeError, ValueError, AssertionError)
 KNOWN = (theirs.AgentRunError, theirs.UserError, ImportError, TimeoutError, *_SENSELESS)
 """All errors that a request to a model may raise."""
@@ -40,7 +40,7 @@ class ModelFailure(Exception):
     details: str = ""
     """See `errors.AgentError.details`."""
     names_limit: bool = False
-    """Whether the provider names the limit of the reply, which may be too high."""
+    """Whether the error names the limit of the reply's tokens, which may be too high."""
     is_limited: bool = False
     """Whether the provider refuses further requests for now (429)."""
 
@@ -54,7 +54,7 @@ class ModelFailure(Exception):
 
 
 def classify_error(problem: Exception, name: str, redact: Callable[[str], str]) -> ModelFailure:
-    """Translate a `KNOWN` error."""
+    """Translate an error of `KNOWN`; a ModelFailure is returned as it is."""
     if isinstance(problem, ModelFailure):
         return problem
     message = _read_message(problem, redact)

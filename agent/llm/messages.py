@@ -34,7 +34,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 def make_parameters(request: ChatRequest) -> ModelRequestParameters:
-    """Return the tools of a request, and whether the model must call one, if it can be forced."""
+    """Return the tools of a request, and whether a call is required, where that can be forced."""
     return ModelRequestParameters(
         function_tools=[
             ToolDefinition(
@@ -54,8 +54,8 @@ def make_thinking(
     is_adaptive = model.profile.get("anthropic_supports_adaptive_thinking", False)
     if model.system != "anthropic" or is_adaptive or not thinking:
         return ModelSettings(thinking=thinking)
-    # These models take a number of tokens for thought, less than those of the reply. They accept no
-    # thought after calls of another model, which have none of their thoughts.
+    # These models need a number of tokens for thought, less than those of the reply. They refuse to
+    # think if the last reply has calls but none of their thoughts: another model's reply.
     from pydantic_ai.models.anthropic import AnthropicModelSettings
     from pydantic_ai.profiles.anthropic import ANTHROPIC_THINKING_BUDGET_MAP
 
@@ -143,7 +143,7 @@ def _tidy_call(part: theirs.ToolCallPart, taken: set[str]) -> theirs.ToolCallPar
 
 
 def _clean_name(name: str) -> str:
-    """Return a name or id with the characters that every provider accepts."""
+    """Replace characters of a name or id that not every provider accepts; cut it to 64."""
     return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "_"
 
 
@@ -176,7 +176,7 @@ def read_reply(
 
 
 def count_usage(response: theirs.ModelResponse, worst: Usage) -> Usage:
-    """Count the tokens of a reply; if its server does not count, the maximum."""
+    """Return the tokens of a request and its reply; the maximum if the server counted none."""
     counted = response.usage
     if counted.unmeasured_requests or not (counted.input_tokens or counted.output_tokens):
         size = len(_RESPONSE.dump_json(response))

@@ -62,19 +62,19 @@ T = TypeVar("T")
 _LOOK_SECONDS = 0.5
 #: Retries of the provider's client on temporary errors.
 _RETRIES = 3
-#: Maximum duration of a streamed reply, also if it never pauses.
+#: Maximum duration of a streamed reply, even if it never pauses.
 _REPLY_SECONDS = 1800.0
-#: Maximum characters of a reply; no edit is as long, whatever limit a server applies.
+#: Maximum characters of a reply, more than any edit needs; a server may ignore its token limit.
 _MOST_CHARACTERS = 500_000
 #: Maximum texts and calls of a reply; each one costs the library more than the one before.
 _MOST_PARTS = 200
 #: Tokens that a protocol adds to each message and tool.
 _TOKENS_A_MESSAGE = 64
-#: Bytes of a token, at least: on average, tokens of text and code are longer.
+#: Bytes per token, on the safe side: tokens of text and code are longer on average.
 _BYTES_A_TOKEN = 2
 #: A reply may have a third of the context window; conversations use less than the rest.
 _WINDOW_PART = 3
-#: Maximum speed of expensive models.
+#: Maximum speed of expensive models, for the maximum cost of an interrupted reply.
 _TOKENS_A_SECOND = 250
 
 
@@ -111,7 +111,7 @@ class ProvidedModels:
         """Store the settings; no connection is opened.
 
         Args:
-            silence_seconds: Maximum pause of a model; a reply that is not streamed is one piece.
+            silence_seconds: Maximum pause of a model, or time of a reply that is not streamed.
             redacted: Removes secrets from texts: providers quote the key in their errors.
         """
         self._chains, self._catalogue = chains, catalogue
@@ -119,7 +119,7 @@ class ProvidedModels:
         self._redact = redacted
         self._open: dict[str, Model] = {}
         self._lowered: dict[str, int] = {}
-        """Limits of replies by model, if the provider refused higher ones."""
+        """Maximum tokens of a reply by model, if the provider refused higher limits."""
         self._connections = AsyncExitStack()
 
     def close(self) -> None:
@@ -175,8 +175,8 @@ class ProvidedModels:
     def _bound_try(self, model: str, request: ChatRequest) -> Usage:
         """Return the maximum tokens of one request to one model.
 
-        The last reply and its request, if nothing was removed from it since, count as the provider
-        counted them, and as read from its cache unless that has expired; all else by its bytes.
+        The model's last reply and its request count as the provider counted them if the request is
+        still unchanged, and as read from the cache unless that has expired; all else by its bytes.
         """
         replies = [
             (place, message.reply)
@@ -217,7 +217,7 @@ class ProvidedModels:
         return list(dict.fromkeys(filter(None, (request.model, *chain))))
 
     async def _request_from_chain(self, state: _RequestState) -> parts.ModelResponse | None:
-        """Ask the models in order; None: none answered, or none before the run's minutes ended."""
+        """Ask the models in order; None: no model answered, or the run's minutes ended first."""
         with suppress(TimeoutError):
             async with asyncio.timeout(state.seconds):
                 while state.names and not (state.lost or (state.failed and state.is_late)):
@@ -237,7 +237,7 @@ class ProvidedModels:
         return None
 
     def _pass_over(self, failure: ModelFailure, state: _RequestState, seconds: float) -> None:
-        """Record why the current model did not answer within the seconds; choose the next one.
+        """Record why the current model failed, after `seconds`, and choose the next one.
 
         A provider that refuses the limit of the reply is asked again with half of it, since the
         maximum of a model may be unknown. The lower limit is kept, unless the window was too small.
@@ -276,7 +276,7 @@ class ProvidedModels:
             response = stream.get()
         else:
             response = await model_request(model, history, **options)
-        # In some protocols the library takes an interrupted stream for a complete one.
+        # In some protocols, the library reports an interrupted stream as complete.
         details = response.provider_details or {}
         is_ended = "finish_reason" in details or response.finish_reason == "content_filter"
         if response.state != "complete" or (self._stream and not is_ended):
@@ -289,7 +289,7 @@ class ProvidedModels:
         return made
 
     async def _open_model(self, name: str) -> Model:
-        # Its connections stay open for the next requests, also those of other runs.
+        # The model's connections stay open for later requests, also those of other runs.
         name, _ = split_level(name)
         if rotation.refresh_model_keys():
             # Requests under way keep their connections.
@@ -307,8 +307,8 @@ class ProvidedModels:
             cache=True,
             first_event_timeout=self._silence,
             request_timeout=_REPLY_SECONDS if self._stream else self._silence,
-            # Limits each wait within a stream. Before it begins, the limits above come first,
-            # so that the client does not repeat a request that may be billed.
+            # Limits each wait within a stream. Before the stream begins, the limits above end
+            # the request first, so that the client does not repeat one that may be billed.
             timeout=self._silence + 1,
         )
         if level := split_level(name)[1]:

@@ -12,11 +12,11 @@ Chains = Mapping[str, tuple[str, ...]]
 """By role: the models as `provider:name`, in the order in which they are asked."""
 
 
-#: Context window of models without a known one.
+#: Context window, in tokens, that is assumed for models whose own is not known.
 _USUAL_WINDOW = 128_000
 
 
-# The operator's figures come first. Nothing is downloaded: genai-prices contains its tables.
+# The operator's figures override those in the package genai-prices; nothing is downloaded.
 class Catalogue(NamedTuple):
     """Prices and windows of models, by `provider:name`."""
 
@@ -79,10 +79,10 @@ def load_catalogue(settings: Settings) -> Catalogue:
 
 
 def require_prices(chains: Chains, settings: Settings, catalogue: Catalogue) -> None:
-    """Refuse models without a known price if the tokens of a run are not limited either.
+    """Refuse models without a known price, unless the tokens of a run are limited.
 
     Raises:
-        ModelUnusable: It names the first such model.
+        ModelUnusable: A model has no known price; the message names the first one.
     """
     for name in sorted({name for chain in chains.values() for name in chain}):
         price = catalogue.price_reply(name, Usage(input_tokens=1_000, output_tokens=1_000))

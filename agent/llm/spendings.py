@@ -1,4 +1,4 @@
-"""The cost of requests to models: reserved in advance, and counted also without a reply."""
+"""The cost of requests to models: reserved in advance, and counted even without a reply."""
 
 import time
 
@@ -121,11 +121,11 @@ class CountedModels:
         return reply
 
     def _reserve(self, request: ChatRequest) -> tuple[ChatRequest, int | None]:
-        """Reserve the maximum cost of a request, with half as long a reply if too little is left.
+        """Reserve the maximum cost of a request; halve the limit of its reply until the cost fits.
 
         Returns:
-            The request, and the number of the reservation; None: it costs nothing, or its price is
-            unknown.
+            The request, and the number of the reservation; None: the request costs nothing, or its
+            price is unknown.
         """
         limits = self._limits
         if request.most_usd is not None:

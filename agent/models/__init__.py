@@ -1,1 +1,1 @@
-"""Records by subject, and the Protocols of the agent."""
+"""Records, in a module for each subject, and the Protocols of the agent."""

@@ -21,11 +21,11 @@ class ChangedFile(Record):
 
 
 class Hunk(NamedTuple):
-    """Lines of a file that a change replaces; numbers are 1-based and count lines of bytes."""
+    """Lines of a file that a change replaces; numbers are 1-based, and count lines as git does."""
 
     path: str
     before: range
-    """Empty, from the line after it, where lines are only added."""
+    """Where lines are only added, it is empty and starts at the line after them."""
     after: range
 
 
@@ -36,7 +36,7 @@ class Severity(StrEnum):
 
 
 Level = Literal["off", "info", "review", "block"]
-"""Severity that a rule is configured with, the lowest first; off: it has no findings."""
+"""Severity that a rule is configured with, the lowest first; off: the rule has no findings."""
 
 
 class Finding(Record):

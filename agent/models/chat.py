@@ -82,7 +82,7 @@ class Reply(Record):
     text: str
     calls: tuple[ToolCall, ...] = ()
     finish: Literal["stop", "calls", "length", "refused"]
-    """length: cut at the most tokens that were allowed."""
+    """length: it was cut at its maximum of tokens."""
     usage: Usage
     cost_usd: float | None
     """None: no price is known."""
@@ -186,7 +186,7 @@ class CallResults(Record):
     form_name: str = ""
     """Tool of the submitted form; empty: none was submitted."""
     form: str = ""
-    """As JSON."""
+    """Arguments of the submitted form, as JSON."""
     text: str = ""
 
 

@@ -11,7 +11,7 @@ from agent.models.record import Record
 TESTS = "tests"
 """Name of the check that runs the suite."""
 COLLECTION = " (collection)"
-"""Ends the id of a test module that could not be imported."""
+"""End of the id of a test module that could not be imported."""
 
 
 class Status(StrEnum):
@@ -31,8 +31,8 @@ class CheckItem(Record):
     item_id: str
     """Stable between base and head: no line numbers."""
     outcome: str
-    """For tests `passed | failed | error | skipped | xfailed | xpassed`; else `finding`, for a
-    system check below error `warning`."""
+    """For tests `passed | failed | error | skipped | xfailed | xpassed`; else `finding`, or
+    `warning` for a Django system check below the level of errors."""
     text: str = ""
     place: str = ""
     """`path:line`, if the tool names it."""
@@ -48,7 +48,7 @@ class CheckItem(Record):
 
 
 UNPROVED = "unproved"
-"""Outcome of a test whose run was inconclusive, or did not have it."""
+"""Outcome of a test whose run had no clear result, or did not include the test."""
 
 
 class RepeatedTest(Record):
@@ -62,7 +62,7 @@ class RepeatedTest(Record):
 
     @property
     def summary(self) -> str:
-        """Return how often it failed, with the runs of all tests counted."""
+        """Return how often it failed on each side, its first run in the whole suite included."""
         return (
             f"failed in {_format_failures(self.head, 1)} with the change"
             f" and in {_format_failures(self.base, 0)} on the base branch"
@@ -80,7 +80,7 @@ def split_place(place: str) -> tuple[str, int | None]:
     return (path, int(line)) if line.isdecimal() else (place, None)
 
 
-#: Outcome of a test of base that no runner reports: it is missing.
+#: Outcome of a test of base that is missing on head; runners do not report such a test.
 GONE = "gone"
 
 
@@ -152,7 +152,7 @@ class TestRun(CheckRun):
     knock: ServerKnock | None = None
     """On base: the missing server for which the run was ended."""
     repeated: tuple[RepeatedTest, ...] = ()
-    """On head, as the fields below: tests that ran once more on both sides."""
+    """Tests that ran once more on both sides; like the fields below, only on head."""
     uncollected: tuple[str, ...] = ()
     """Sentences about new tests that the runner did not collect."""
     doubts: tuple[str, ...] = ()

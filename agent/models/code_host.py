@@ -50,8 +50,8 @@ class CodeHost(Protocol):
     """Reads tickets and publishes results.
 
     Every write may run twice, so it looks for its earlier effect first, by the run's id. The bodies
-    here are those of a folder on this machine, which has neither remote nor pull requests; others
-    raise CodeHostUnavailable, CodeHostLimited and AccessLost.
+    here are for a folder on this machine, which has neither remote nor pull requests. Real code
+    hosts raise CodeHostUnavailable, CodeHostLimited and AccessLost.
     """
 
     def read_ticket(self, run: Run) -> Ticket:
@@ -66,8 +66,8 @@ class CodeHost(Protocol):
         """Update the status comment; a failure is logged and not raised.
 
         Args:
-            is_news: Whether it is shown at once; other texts are shown at intervals.
-            is_last: Whether it is shown at once and no text of this attempt follows.
+            is_news: Whether the text is shown at once; others are shown at intervals.
+            is_last: Whether the text is shown at once, and is the last one of this attempt.
         """
         return
 
@@ -125,7 +125,7 @@ class CodeHost(Protocol):
     def reply_in_thread(
         self, run: Run, number: int, thread: Thread, words: str, *, key: str
     ) -> str:
-        """Answer a thread once for each key, in it or in the conversation; return the page.
+        """Answer a thread, in it or in the conversation, once for each key; return its URL.
 
         Args:
             thread: As read in this attempt, with the answers of earlier attempts.

@@ -21,7 +21,7 @@ class Checkout(Record):
     nearest_tag: str | None
     """Newest tag that is reachable from the commit; some builds read their version from it."""
     subjects: tuple[str, ...] = ()
-    """Subjects of the latest commits (newest first, at most 50): the commit convention."""
+    """Subjects of the latest commits (newest first, at most 50), to follow their convention."""
     signs_off: bool = False
     committed: int = 0
     """When the commit was made, in seconds since 1970."""
@@ -58,7 +58,7 @@ class SandboxService(Record):
     is_own: bool = False
     """Whether it is a command line of the repository, which runs as a check does."""
     ports: tuple[int, ...]
-    """Ports that are waited for; none: it only notes connections to missing servers."""
+    """Ports to wait for; none: the server only notes connections to missing servers."""
     ready: str = ""
     """Pattern in its log when it is ready; empty: it is ready when its ports are open."""
     stop: str = "SIGTERM"
@@ -71,7 +71,7 @@ class SandboxService(Record):
 
 
 class Layer(Record):
-    """Read-only files below the tree and the home of every sandbox."""
+    """Read-only files over which the tree and the home of every sandbox are laid."""
 
     folder: str
     """Folder on the host, with `tree`, `home` and `bulk/<number>` for each large folder."""
@@ -89,7 +89,7 @@ class Interpreter(Record):
     root: str = ""
     """Name of its root file system; empty: the usual one. See `agent.models.sandbox.Root`."""
     root_mark: str = ""
-    """Changes with the root file system."""
+    """Text that changes when the root file system does."""
     mounts: tuple[tuple[str, str], ...] = ()
     """Further mounts: (host folder, path in the sandbox)."""
 

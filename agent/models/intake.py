@@ -40,7 +40,7 @@ class LiveIssue(Record):
 def explain_withdrawal(
     snapshot: Snapshot, live: LiveIssue | None, read_label: Callable[[IssueRef], str]
 ) -> str | None:
-    """Explain why an issue is not the approved one any more; None: it still is.
+    """Explain why the approval of an issue no longer counts; None: it does.
 
     Args:
         read_label: Returns the label that starts a run in the issue's repository.
@@ -57,7 +57,7 @@ def explain_withdrawal(
         return f"Issue #{number} {what}"
     present = {name.lower() for name in live.labels}
     if not snapshot.by_label or present >= {name.lower() for name in snapshot.labels}:
-        # Whichever label it was, it is there.
+        # All labels are still there, so the one that started the run is.
         return None
     label = read_label(snapshot.issue)
     was_removed = label.lower() not in present
@@ -75,7 +75,7 @@ class Permission(Record):
 
     @property
     def may_write(self) -> bool:
-        """Whether it is enough to start runs; the triage role, which can set labels, is not."""
+        """Whether the level is enough to start runs; triage, which can set labels, is not."""
         return self.level in ("admin", "maintain", "write")
 
 

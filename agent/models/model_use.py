@@ -104,7 +104,7 @@ class ModelAccount:
         return next((use.model for use in reversed(self._uses) if use.role == role), "")
 
     def choose_model(self, role: Role, chain: Sequence[str]) -> str:
-        """Return the model that answered last if it is in the chain; else nothing: its first."""
+        """Return the model that answered last if it is in the chain, else "": the chain's first."""
         answered = self.find_last_model(role)
         return answered if answered in chain else ""
 
@@ -119,7 +119,7 @@ class ChangedBehaviour(Record):
 
 
 class AuthorWords(Record):
-    """The editing model's description of its change; claims, no facts."""
+    """The editing model's description of its change; its claims are not verified."""
 
     summary: str = ""
     behaviour: tuple[ChangedBehaviour, ...] = ()

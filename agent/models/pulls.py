@@ -83,7 +83,7 @@ class BranchState(Record):
 
     @property
     def brought_up(self) -> bool:
-        """Whether the base was merged in, so that the next commit brings its tip."""
+        """Whether the base was merged in; the next commit then merges the base's tip."""
         return self.base_has_moved and self.checkout.commit == self.tip
 
 

@@ -6,7 +6,7 @@ from repo_config.records import replace as replace  # noqa: PLC0414  it belongs 
 
 
 class Record(BaseModel):
-    """A frozen value; bytes travel as base64 so that every record is JSON both ways."""
+    """A frozen value, written as JSON and read from it; bytes are base64 there."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64"

@@ -19,7 +19,7 @@ class Remark(Record):
 
 
 class SettledFinding(Record):
-    """A finding of the gate that the reviewer accepts, with the reason."""
+    """A finding that the reviewer accepts, with the reason."""
 
     finding: Finding
     why: str
@@ -47,7 +47,7 @@ class ReviewNotes(Record):
 
 
 class ProofRow(Record):
-    """Outcomes of one test of the change without and with it, as in a CheckItem."""
+    """Outcomes, as in a CheckItem, of one of the change's tests: without the change and with it."""
 
     name: str
     without: str
@@ -90,11 +90,11 @@ class Proof(Record):
     """Parts that a test needs: it fails without them."""
     unneeded_parts: tuple[SourcePart, ...] = ()
     untried: tuple[SourcePart, ...] = ()
-    """Parts without a result: time was short, or the run proved nothing."""
+    """Parts without a result: time was short, or the run had no clear result."""
     notes: tuple[SourcePart, ...] = ()
     """Parts that need no test: comments, types, imports, removed functions."""
     is_refactoring: bool = False
-    """Whether the plan says so: then a reviewer may accept parts that no test needs."""
+    """Whether the plan is a refactoring, so that a reviewer may accept parts that no test needs."""
     unexecuted: tuple[str, ...] = ()
     """`path:first-last` of added lines that no test near the change runs."""
 

@@ -31,7 +31,7 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
 
 
-#: States that only a person changes.
+#: States of runs that are over; only a person can change them.
 ENDS = frozenset(
     {
         RunState.MERGED,

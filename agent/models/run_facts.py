@@ -25,7 +25,7 @@ class Progress(NamedTuple):
     stages: tuple[StageMark, ...] = ()
     plan: Plan | None = None
     seconds: float = 0.0
-    """Seconds of the steps that had finished."""
+    """Duration of the finished steps."""
     at: float | None = None
     """Start of the running step, in seconds since the epoch."""
     most_minutes: int | None = None
@@ -52,7 +52,7 @@ class RunFacts:
     suite_seconds: float = 0.0
     plan: Plan | None = None
     compared: tuple[AnyComparison, ...] = ()
-    """Compared checks; they are proved, however the run ends."""
+    """Compared checks; these results count, however the run ends."""
     findings: tuple[Finding, ...] = ()
     """Findings of the rules in the change, then those of the verdict."""
     first_round: Reason | None = None

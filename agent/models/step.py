@@ -25,7 +25,7 @@ class Stage(StrEnum):
 
 
 class Step(StrEnum):
-    """A kind of step; steps of a kind that is repeated have names, by `Step.CHECKS.named`.
+    """A kind of step; steps of a repeated kind have names, such as `Step.CHECKS.named(2)`.
 
     Attributes:
         stage: Stage that people see during the step; None: it belongs to none.
@@ -122,7 +122,7 @@ class Once(Protocol):
 class StepRunner(Once, Protocol):
     @property
     def run_seconds_left(self) -> float:
-        """Seconds left of the run's minutes, at least 0; in `count_apart` of those of set-up."""
+        """Seconds left of the run's minutes, or in `count_apart` of the set-up's; at least 0."""
         ...
 
     def sum_up_uses(self) -> dict[str, float]:
@@ -130,13 +130,13 @@ class StepRunner(Once, Protocol):
         ...
 
     def count_apart(self) -> AbstractContextManager[None]:
-        """Count the steps within to the minutes of set-up, which are as many as the run's."""
+        """Count steps in the block against the set-up's minutes, which are as many as the run's."""
         ...
 
     def rename(self, detail: str) -> AbstractContextManager[None]: ...
 
 
-#: A name may begin with another one.
+#: The longest come first, since one name may begin with another one.
 _BY_LENGTH = sorted(Step, key=len, reverse=True)
 
 

@@ -13,7 +13,7 @@ class FollowUpItem(Record):
     """One item of a follow-up: a thread, a failed check or a conflict."""
 
     number: int
-    """In its round, 1-based."""
+    """Number in its round, 1-based."""
     about: str
     """Place and first words, on one line; foreign text."""
     text: str
@@ -68,7 +68,7 @@ class Task(Record):
     """None: there is no pull request yet."""
     items: tuple[FollowUpItem, ...] = ()
     parameters: str = ""
-    """A recipe's parameters; empty: no recipe carries it out."""
+    """Parameters of the recipe; empty: no recipe carries out the task."""
 
     @property
     def human_changes(self) -> Change | None:

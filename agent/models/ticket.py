@@ -67,7 +67,7 @@ class Snapshot(Record):
 
 
 class Guidance(Record):
-    """A comment of a person with write permission to a run, after the approval of its text."""
+    """A comment to a run by a person with write permission, after the ticket was approved."""
 
     kind: Literal["answer", "change", "approval", "command", "remark"]
     """An answer to questions, a change of the plan, an approval of the plan, a command that was

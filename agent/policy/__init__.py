@@ -1,1 +1,1 @@
-"""The rules a change must pass before any of it runs; one module per rule, pure."""
+"""The rules that a change must pass, in modules by subject; most read it before it runs."""

@@ -18,14 +18,14 @@ from repo_config.tree import ChangedTree
 
 T = TypeVar("T")
 Lines = Collection[tuple[str, int]]
-"""Path and 1-based number."""
+"""Lines of files, each as its path and its 1-based number."""
 
 
 class Hit(NamedTuple, Generic[T]):
     """A match of a rule, on one side of a file."""
 
     what: T
-    """Equal for the same match before and after, wherever its line is."""
+    """What was matched; equal before and after a change, even if the line has moved."""
     line: int
     """1-based."""
 
@@ -44,9 +44,9 @@ class ChangeContext:
     list_modules: Callable[[], Collection[str]] = tuple
     """Lists the names by which installed packages are imported."""
     python_version: str = ""
-    """Of the environment, such as 3.12.1; "": unknown."""
+    """Version of the environment's Python, such as 3.12.1; "": unknown."""
     list_hunks: Callable[[Change], Mapping[str, Sequence[Hunk]]] = lambda _: {}
-    """Lists git's hunks of each file of a change; the default serves where no rule reads lines."""
+    """Lists git's hunks of each file of a change; the default is enough if no rule reads lines."""
     _sources: dict[tuple[str, bytes], PythonSource | None] = field(default_factory=dict)
 
     @cached_property
@@ -75,7 +75,7 @@ class ChangeContext:
     def find_new_hits(
         self, find: Callable[[ChangedFile, bytes], Iterable[Hit[T]]]
     ) -> list[tuple[str, Hit[T]]]:
-        """Return path and hit for each hit on an added line that did not move within the change."""
+        """Return path and hit for each hit on an added line, unless a removed line had it, too."""
         gone, new = (
             [
                 (file.path, hit)

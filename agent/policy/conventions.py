@@ -1,8 +1,8 @@
 """Check request handlers, views, signals and queries against the configuration.
 
-Handlers are sync or async, as configured for their path; views are classes or functions. The source
-is read without running it: a class is a view by the bases that its own module names. A manager that
-is not the configured one may return rows that the project hides, such as those of other tenants.
+Handlers have to be sync or async as configured for their path, views classes or functions. No
+code is run: a class is a view by its bases, as far as its own module names them. A manager that is
+not the configured one may return rows that the project hides, such as those of other tenants.
 """
 
 import ast

@@ -1,6 +1,6 @@
 """Find the routes of FastAPI and similar libraries in source, by decorators and routers.
 
-Nothing runs, so that routes which other calls register are not seen. Imports are followed among the
+No code is run, so routes that other calls register are not seen. Imports are followed among the
 modules that were read.
 """
 
@@ -18,7 +18,7 @@ from repo_config.foreign_python import FunctionNode
 VERBS = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "trace"})
 _ROUTES = VERBS | {"route", "api_route", "api_operation", "websocket", "websocket_route"}
 UNKNOWN = "/{:setting}"
-"""Replaces text of a path that is no literal."""
+"""Stands in a path for a part that is no literal."""
 _MOST_PLACES, _MOST_STEPS = 50, 20
 _Names = frozenset[str]
 
@@ -27,7 +27,7 @@ class Endpoint(NamedTuple):
     """A function to which a decorator routes requests."""
 
     name: str
-    """Dotted."""
+    """Dotted name of the function."""
     file: str
     line: int
     methods: str
@@ -53,7 +53,7 @@ class _Router(NamedTuple):
     """A router where it is made, or where another router includes it."""
 
     outer: str
-    """Name of the router that includes it; where it is made, the beginning of paths without one."""
+    """Name of the including router; where a router is made, how paths begin if none includes it."""
     prefix: str
     asks: _Names = frozenset()
 
@@ -110,15 +110,15 @@ class Routes:
         self._made: dict[str, _Router] = {}
         self._settings: dict[str, str] = {}
         self._meanings: dict[str, str] = {}
-        """Dotted names of imported objects, by the names under which modules have them."""
+        """Dotted names of imported objects, by their dotted names in the importing modules."""
         self._asks: dict[str, _Names] = {}
-        """Dotted names in a function's signature, a class's fields or a value."""
+        """Dotted names in a function's signature, a class's fields or a value, by its own name."""
         for module in modules:
             for name, table in vars(module).items():
                 vars(self)[name] |= table
 
     def read(self, source: PythonSource) -> None:
-        """Add those of one module."""
+        """Add the routes, routers and names of one module."""
         find, list_mentioned = source.find_name, source.list_mentioned
         self._endpoints[source.path] = [*list_endpoints(source)]
         included = self._included[source.path] = []

@@ -35,7 +35,7 @@ UNCOVERED = Rule(
     Severity.INFO,
 )
 RULES = (FASTAPI_AUTH, UNCOVERED)
-#: Occurs in modules with routes, dependencies or settings; other modules are not parsed.
+#: Matches modules with routes, dependencies or settings; other modules are not parsed.
 _WORDS = re.compile(
     rb"Router\(|FastAPI|include_router|BaseSettings|(?:Depends|Security)\(|\n@\w+\.\w+\([\"']/"
 )
@@ -116,9 +116,9 @@ def _find_open(auth: _Auth, before: list[Endpoint], after: list[Endpoint]) -> It
 
 
 def _find_required(auth: _Auth, route: Endpoint) -> set[str]:
-    """Return the dependency of the first entry for the written path, else for a path it answers.
+    """Return the dependency that the first entry for an endpoint's path requires, in a set.
 
-    `/{area}/total` answers `/api/total`.
+    The path is taken as written, else as its requests: `/{area}/total` answers `/api/total`.
     """
     written = [entry.dependency for entry in auth if _meets(entry, route.path, answered=False)]
     answered = [entry.dependency for entry in auth if _meets(entry, route.path)]
@@ -126,7 +126,7 @@ def _find_required(auth: _Auth, route: Endpoint) -> set[str]:
 
 
 def _meets(entry: FastapiAuth, path: str, *, answered: bool = True) -> bool:
-    """Whether a pattern of an entry matches a path, or may match a request that it answers."""
+    """Whether an entry's pattern matches a path or, if `answered`, a request that it answers."""
     segments = tuple(filter(None, path.split("/")))
     if answered:
         patterns_of_path = (_ONE_SEGMENT.sub("*", segment) for segment in segments)
@@ -166,7 +166,7 @@ def _find_edits(auth: _Auth, change_context: ChangeContext) -> Iterator[Finding]
 
 
 def _list_used(dependency: str, change_context: ChangeContext) -> set[str]:
-    """Return the names that a dependency uses: within its module also indirectly."""
+    """Return the names that a dependency uses directly, or indirectly within its module."""
     tree, module = change_context.after, dependency.rpartition(".")[0]
     python = (path for path in tree.paths() if path.endswith(".py"))
     path = next((path for path in python if change_context.name_module(path) == module), "")
@@ -180,7 +180,7 @@ def _list_used(dependency: str, change_context: ChangeContext) -> set[str]:
             used.add(name)
             inner = [node for statement in definitions[name] for node in ast.walk(statement)]
             waiting += filter(None, map(source.find_name, inner))
-            # The import of a name counts as well.
+            # The name that an import binds in the module counts as well.
             waiting += (f"{module}.{node.id}" for node in inner if isinstance(node, ast.Name))
     return used
 

@@ -90,7 +90,7 @@ def explain_gate_file(file: ChangedFile, project: Project) -> dict[str, str]:
     """Return the reasons for which a changed file decides about the checks.
 
     Returns:
-        By reason, the word by which a ticket asks for it: the tool of a table; "": the file's path.
+        By reason, the name with which a ticket asks for it: a table's tool; "": the file's path.
     """
     name = posixpath.basename(file.path.lower())
     if rule_files.has_tables(file.path):

@@ -54,7 +54,7 @@ def is_migration(path: str, content: bytes | None = None) -> bool:
 
 
 def list_migration_folders(change: Change) -> tuple[str, ...]:
-    """List the folders of the migrations that a change adds, those of tests apart."""
+    """List the folders of the migrations that a change adds, except those of tests."""
     new = (file for file in change.files if file.before is None and not is_test(file.path))
     return tuple(
         sorted(

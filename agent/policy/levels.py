@@ -1,7 +1,7 @@
 """Set the severity of findings.
 
 A repository may configure the severity of a rule, but not below the rule's minimum. A finding is
-less severe if the ticket asks for it, or if people committed what it is about.
+less severe if the ticket asks for it, or if people committed the file or line that it names.
 """
 
 import re
@@ -50,7 +50,7 @@ def apply_levels(findings: Iterable[Finding], config: RepoConfig) -> tuple[Findi
 def soften_asked_findings(
     findings: tuple[Finding, ...], ticket: Ticket | None
 ) -> tuple[Finding, ...]:
-    """Return findings, as information those that the ticket asks for by naming file or subject."""
+    """Return findings; those whose file or subject the ticket names become information."""
     text = f"{ticket.title}\n{ticket.body}" if ticket else ""
     paths = {f"/{word.rstrip('.').removeprefix('./')}" for word in _PATH.findall(text)}
     # A subject may be a common word, so it counts only between backquotes.
@@ -70,7 +70,7 @@ def soften_asked_findings(
 def soften_human_findings(
     findings: tuple[Finding, ...], change: Change, human_changes: Change | None
 ) -> tuple[Finding, ...]:
-    """Return findings, for review instead of blocking where people committed the file or line.
+    """Return findings; those that block need review instead if people committed the file or line.
 
     Args:
         human_changes: The branch's earlier change, with commits of people; None: there is none.
@@ -84,7 +84,7 @@ def soften_human_findings(
         if finding.severity is not Severity.BLOCK or old is None or new is None:
             return finding
         lines, line = (new.after or b"").splitlines(), finding.line or 0
-        # Of equal lines, only as many as people wrote.
+        # Of equal lines, only as many count as theirs as they wrote.
         is_theirs = (old.after, old.executable) == (new.after, new.executable) or (
             0 < line <= len(lines)
             and lines[:line].count(lines[line - 1])

@@ -82,7 +82,7 @@ _SKIPPED = (
     r"|\bcollect_ignore\w*|\b__test__\s*=\s*False"
 )
 _TESTED = r"\bPYTEST_\w+|[\"']pytest[\"'] (?:not )?in (?:sys\.)?modules"
-#: Between letters of other scripts, and in emoji, joiners and marks are allowed.
+#: Invisible characters. Joiners and marks are allowed next to other scripts, and in emoji.
 _HIDDEN = (
     r"[\u202a-\u202e\u2066-\u2069]|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e01ef]"
     r"|(?<![^\x00-\x7f])[\u061c\u180e\u200b-\u200f\u2060-\u2064\ufeff](?![^\x00-\x7f])"

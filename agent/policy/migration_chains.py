@@ -1,7 +1,7 @@
 """Find forks of migrations: an app, or a folder of alembic, whose migrations have several leaves.
 
-The source is read, so that no database is needed. A migration names its predecessors: of Django in
-`dependencies`, of alembic in `down_revision`.
+The source is read, so no database is needed. A migration names its predecessors: Django's in
+`dependencies`, alembic's in `down_revision`.
 """
 
 import ast
@@ -28,7 +28,7 @@ RULES = (FORKED,)
 class Migration(NamedTuple):
     path: str
     name: str
-    """The name by which later migrations refer to it."""
+    """The name by which later migrations refer to this one."""
     follows: frozenset[str]
     replaces: frozenset[str] = frozenset()
 
@@ -82,7 +82,7 @@ def _list_leaves(tree: Tree, folder: str) -> tuple[str, ...]:
     ]
     names = {migration.name for migration in migrations}
     followed = {name for migration in migrations for name in migration.follows}
-    # A squashing migration exists beside those that it replaces; its followers follow them too.
+    # The migrations that one squashes may still exist: what follows it also follows these.
     for migration in migrations:
         followed |= migration.replaces if migration.name in followed else set()
     squashing = {migration.name for migration in migrations if migration.replaces & names}

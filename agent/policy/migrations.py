@@ -1,4 +1,4 @@
-"""Check that merged migrations are unchanged, and what new ones remove or do by hand."""
+"""Check that merged migrations are unchanged; find what new ones lose, lock or do by hand."""
 
 import ast
 import re
@@ -132,7 +132,7 @@ def _find_effects(kind: str, call: ast.Call, source: PythonSource) -> Iterator[F
 
 
 def _check_revision(source: PythonSource) -> Iterator[Finding]:
-    """Yield findings for a new migration of alembic, for when it is applied."""
+    """Yield findings for what a new migration of alembic does when it is applied."""
     for function in source.module.body:
         # `upgrade` may call other functions, for example one for each of several databases.
         if not isinstance(function, ast.FunctionDef) or function.name.startswith("downgrade"):

@@ -1,6 +1,6 @@
 """Compare the packages that a project declares before a change and after it.
 
-Only files are read. That a package exists is proved by the environment that is built from them.
+Only files are read. Whether a package exists is seen when the environment is built from them.
 """
 
 import posixpath
@@ -88,7 +88,7 @@ def _check_index_hosts(change_context: ChangeContext) -> Iterator[Finding]:
 
 
 def find_package_problems(added: AddedPackages) -> Iterator[Finding]:
-    """Yield findings for packages that a change installs without declaring or that were altered."""
+    """Yield findings for installed packages that were altered, or that nobody has declared."""
     if added.altered:
         text = f"the change's set-up modifies installed files: {list_some(added.altered, 5)}"
         yield ALTERED.make_finding("", text, "Find out what its build does, and why.")
@@ -103,14 +103,14 @@ def has_changed(change_context: ChangeContext) -> bool:
     before, after = change_context.declared
     return {*before} != {*after} or any(
         _VERSIONS.search(path)
-        # Of another project of the repository, which this one may install.
+        # It is of another project in the repository, which this one may install.
         or (path != main and posixpath.basename(path) == "pyproject.toml")
         for path in change_context.change.paths
     )
 
 
 def list_new_requirements(change_context: ChangeContext) -> tuple[str, ...]:
-    """Return the requirements that the change adds or edits, of packages of the index."""
+    """Return the requirements that the change adds or edits, if they come from the index."""
     had, has = change_context.declared
     names = list_own_names(change_context.files[1])[:1]
     new = (need for need in has if need not in had and need.name not in names)

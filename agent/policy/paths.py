@@ -34,7 +34,7 @@ _HUGE_BYTES = 1_000_000
 _MOST_BINARY_BYTES = 64 * 1024
 
 _CONFIG_FILES = frozenset({".github/mergewright.yml", ".github/mergewright.yaml"})
-#: Lists of `scope` that forbid paths, each with the reason and the way out.
+#: Lists of `scope` that forbid paths, each with the reason and what to do instead.
 _FORBIDS = {
     "human_only": ("only people may change it", "Leave this part of the ticket to a person."),
     "protect": ("it is protected", "Leave it unchanged, or remove it from scope.protect first."),
@@ -125,7 +125,7 @@ class PathRules:
 
 
 def _find_name_fault(path: str) -> str:
-    """Return why a path is not allowed in any repository; "": it is."""
+    """Return why a path is forbidden in every repository; "": it is not."""
     if problem := names.name_problem(path):
         return f"is not an allowed path: {problem}"
     if ".gitmodules" in fold_case(path).split("/"):

@@ -12,7 +12,7 @@ import pathspec
 
 
 def fold_case(path: str) -> str:
-    """Return a form that is equal for paths which some file system or reader takes for the same."""
+    """Return a form that two paths share if a file system or a reader may take them for one."""
     if path.isascii():
         return path.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", path).casefold())
@@ -40,7 +40,7 @@ class Patterns:
             raise ValueError(f"invalid brackets in a pattern: {problem}") from problem
 
     def first(self, path: str) -> str | None:
-        """Return the pattern that decides about a path; None: no pattern matches."""
+        """Return the pattern that matches a path; None: none does, or a later `!` reverts it."""
         result = self._spec.check_file(fold_case(path) if self._lenient else path)
         if not result.include or result.index is None:
             return None

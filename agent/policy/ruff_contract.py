@@ -1,8 +1,8 @@
 """Configure ruff by the contract, and turn its findings into those of rules.
 
 ruff runs in a sandbox with this configuration alone, on the Python files of a change. What it finds
-there and not on base becomes a finding of a rule of `TABLE`. The message of a banned name is the id
-of its rule.
+there and not on base becomes a finding of a rule of `TABLE`. The message for a banned
+name is the id of its rule.
 """
 
 import re
@@ -103,7 +103,7 @@ RULES: tuple[Rule, ...] = TABLE
 #: Name of the check that runs ruff by this configuration.
 CHECK = "contract lint"
 _BANNED = re.compile(r"`(?P<name>[\w.]+)` is banned: (?P<rule>[\w-]+)")
-#: Common in good code, or a matter of style: asserts, texts with names of passwords, ignored
+#: Codes for what good code has, or for style: asserts, texts with names of passwords, ignored
 #: errors, random numbers, subprocesses. The rule `secrets` finds passwords by their shapes.
 _LEFT_OUT = ("S101", "S105", "S106", "S107", "S110", "S112", "S311", "S404", "S603", "S606", "S607")
 #: With these, source could ask whether it is tested.
@@ -188,8 +188,8 @@ def select_items(
     """Return the findings of ruff that count for a rule.
 
     Args:
-        disguised: Files that are named as tests are, and belong to the product.
-        python_version: Of the environment, such as 3.12.1; "": unknown.
+        disguised: Product files with names of tests: rules that spare tests apply to them.
+        python_version: Version of the environment's Python, such as 3.12.1; "": unknown.
     """
     after = {file.path: file.after or b"" for file in change.files}
 
@@ -209,7 +209,7 @@ def select_items(
 
 
 def find_problems(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[Finding]:
-    """Yield the findings of rules for those of ruff."""
+    """Yield the finding of a rule for each finding of ruff."""
     for item in items:
         (row, banned), (path, line) = _read_item(item, config), split_place(item.place)
         if row:
@@ -220,7 +220,7 @@ def find_problems(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[
 def _read_item(item: CheckItem, config: RepoConfig) -> tuple[RuffRule | None, str]:
     """Return the rule that a finding of ruff breaks, and the banned name, or "".
 
-    A file that ruff cannot read breaks the last rule. None: the rule does not apply here.
+    A file that ruff cannot read breaks the last rule. None: this repository does not use the rule.
     """
     if banned := _BANNED.match(item.text.partition(": ")[2]):
         return next(row for row in TABLE if row.id == banned["rule"]), banned["name"]

@@ -20,13 +20,13 @@ class Rule:
     id: str
     """Short, with dashes; names the rule in findings and in the configuration."""
     demands: str
-    """A sentence in the present, which is true of a change that keeps the rule."""
+    """A sentence in the present tense that is true of a change that keeps the rule."""
     severity: Severity
     """Severity of its findings, unless a repository configures another."""
     minimum: Severity | None = None
     """The least severity that a repository can configure; None: the rule may be off."""
     is_reading: bool = False
-    """Whether the reviewing model may settle a finding, by ticket and diff."""
+    """Whether the reviewing model may resolve a finding, from ticket and diff."""
     may_be_asked: bool = False
     """Whether a finding is only information if the ticket names its file or subject."""
 
@@ -42,8 +42,8 @@ class Rule:
         """Make a finding.
 
         Args:
-            path: Of the file; "": the finding is about the change as a whole.
-            message: A clause in the present that continues the path, without a final point.
+            path: Path of the file; "": the finding is about the change as a whole.
+            message: A clause in the present tense, with the path as subject; without a full stop.
             fix: A sentence that tells how to resolve it.
             line: 1-based, in the new file; None: the finding is about the file as a whole.
         """
@@ -63,7 +63,7 @@ class RuleModule(Protocol):
 
     @property
     def RULES(self) -> tuple[Rule, ...]:  # noqa: N802 - a constant of the module
-        """Its rules, in the order of the reference."""
+        """Its rules, in the order of REFERENCE.md."""
         ...
 
     def check_change(self, change_context: ChangeContext) -> Iterator[Finding]: ...

@@ -1,7 +1,7 @@
 """Block a change that adds a credential which base does not have.
 
-The shapes are those that are removed from every text (`agent.text.redaction`). A credential with a
-vendor's shape blocks, except in tests and examples, where it may be made up; others need review.
+The shapes are those that `agent.text.redaction` removes. A vendor's key blocks. So do private keys,
+web tokens and passwords in URLs, but in tests or examples they need review, as other values do.
 """
 
 import posixpath
@@ -36,7 +36,7 @@ _SAMPLE_FOLDER = re.compile(r"docs?(?:_.*)?|(?:.*[-_])?examples?|samples?|tutori
 _HEX_KEY = re.compile(
     r"[\"'](?=[a-fA-F]*[0-9])(?=[0-9]*[a-fA-F])([0-9a-fA-F]{32}|[0-9a-fA-F]{40,})[\"']"
 )
-#: Longer lines are generated.
+#: Longer lines are taken for generated ones, in which random values do not count.
 _LONGEST_LINE = 1_000
 _PROSE = (".md", ".rst", ".adoc")
 #: Public by design: the account of Azure's storage emulator.

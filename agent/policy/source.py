@@ -1,4 +1,4 @@
-"""Read Python source for rules: its effects, and what its names refer to. Nothing runs."""
+"""Read Python source for rules: its effects, and what its names refer to. No code is run."""
 
 import ast
 import posixpath
@@ -60,7 +60,7 @@ class PythonSource:
         self.module = foreign_python.parse_module(content)
         self.nodes = [*ast.walk(self.module)]
         self.imported: dict[str, str] = {}
-        """Dotted names by the names of the module."""
+        """Dotted names of imported objects, by their names in this module."""
         package = dotted.split(".") if path.endswith("__init__.py") else dotted.split(".")[:-1]
         for node in self.nodes:
             match node:
@@ -119,7 +119,7 @@ def strip(content: bytes, *, reads_signatures: bool = False) -> ast.Module:
 
 
 def is_same(before: bytes, after: bytes, *, reads_signatures: bool) -> bool:
-    """Whether two versions of a module do the same; False if one cannot be parsed."""
+    """Whether two versions of a module behave the same; False if one cannot be parsed."""
     try:
         first, second = (
             ast.dump(strip(side, reads_signatures=reads_signatures)) for side in (before, after)
@@ -170,6 +170,6 @@ class _Reducer(ast.NodeTransformer):
 
 
 def _keep_calls(annotation: ast.expr | None) -> ast.expr | None:
-    """Return an annotation that has a call, which has an effect or is read; else None."""
+    """Return an annotation with a call, which has an effect or is read by a library; else None."""
     nodes = ast.walk(annotation) if annotation else ()
     return annotation if any(isinstance(node, ast.Call) for node in nodes) else None

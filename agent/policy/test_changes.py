@@ -85,7 +85,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 
 def _list_others(node: ast.Module | ast.ClassDef) -> Iterator[str]:
-    """Yield the statements of a module or class outside functions, imports apart."""
+    """Yield the statements of a module or class outside functions, except imports."""
     for child in node.body:
         if isinstance(child, ast.ClassDef):
             yield from _list_others(child)

@@ -8,7 +8,7 @@ from agent.models.ticket import Category
 from agent.text import sanitise
 
 _CONVENTIONAL = re.compile(r"^[a-z]+(\([^)]*\))?!?: \S")
-#: A type of the specification's at the start of a title, with its scope.
+#: A type of Conventional Commits at the start of a title, with its scope.
 _TYPED = re.compile(
     r"^(build|chore|ci|docs|feat|fix|perf|refactor|revert|style|test)(\([^)]*\))?!?: +"
 )
@@ -23,7 +23,7 @@ _TYPES: dict[Category, str] = {
     "typing": "refactor",
     "dependency": "build",
 }
-#: Subjects by tools and release scripts, which do not show the style of people.
+#: Subjects that tools and release scripts write; they do not show the style of people.
 _NOT_BY_HAND = re.compile(
     r"^(Merge |Bump |Release |\[pre-commit\.ci\]|v?\d+(\.\d+)+)", re.IGNORECASE
 )
@@ -38,8 +38,8 @@ def write_subject(
     """Write the first line of a commit, or a title, in the repository's convention.
 
     Recognised, each when at least half of the latest subjects follow it: Conventional Commits,
-    Django's "Fixed #N -- …", lower case, a full stop at the end. The title is imperative; a type
-    that it has stays in Conventional Commits alone.
+    Django's "Fixed #N -- …", lower case, a full stop at the end. The title is imperative; if it
+    begins with a type, only Conventional Commits keep that.
     """
     by_hand = [subject for subject in subjects if not _NOT_BY_HAND.match(subject)]
 
@@ -96,7 +96,7 @@ def write_message(
 def name_branch(prefix: str, ticket_id: str, title: str, *, run_id: str | None = None) -> str:
     """Name the branch `<prefix><ticket>-<slug>`: lower-case ASCII, digits and dashes only.
 
-    A title that is too long gives way to its first clause, or is left out: no name ends in the
+    A title that is too long is cut to its first clause, or left out, so that no name ends in the
     middle of a phrase. If several runs may share a repository, a part of `run_id` ends the name, so
     that a run finds its own branch again.
     """

@@ -26,8 +26,8 @@ def close_replaced(
     """Close earlier pull requests of the issue, each with a comment that names the new one.
 
     Returns:
-        The new one, with those that it replaces; and the numbers of those that stay open, because
-        people have pushed commits to them.
+        The new pull request, with those that it replaces; and the numbers of those that stay open:
+        people have pushed commits to them, or they could not be closed.
     """
     closed: list[int] = []
     still_open: list[int] = []
@@ -55,10 +55,10 @@ def close_replaced(
 def require_unproposed(run: Run, branch: str, desk: Desk) -> None:
     """Refuse a second pull request for a branch of this run.
 
-    Only a run that goes on from an old backup comes here: its branch is named after it.
+    A branch is named after its run: only a run that goes on from an old backup finds it taken.
 
     Raises:
-        Superseded: The branch has one, with newer commits of someone else.
+        Superseded: The branch has a pull request, with newer commits of someone else.
     """
     if desk.code_host.has_pull_request(run, branch):
         raise Superseded(

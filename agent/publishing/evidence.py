@@ -83,7 +83,7 @@ class Evidence(DecidedChange):
 
     @property
     def untried_files(self) -> list[str]:
-        """Changed files that no test is tried for, since they are no Python."""
+        """Changed files that are not reverted to see if a test fails: they are not Python."""
         paths = self.cleared.change.paths
         return [path for path in paths if not (path.endswith((".py", *PROSE)) or is_test(path))]
 
@@ -100,7 +100,7 @@ class Evidence(DecidedChange):
 
     @property
     def unmeasured(self) -> list[str]:
-        """Sentences about tests that proved nothing."""
+        """Sentences about tests that were not run, or that the change or configuration skips."""
         sentences = []
         for check in filter(is_of_tests, self.compared):
             if check.unrun:
@@ -112,7 +112,7 @@ class Evidence(DecidedChange):
 
     @property
     def rewritten(self) -> list[RewrittenTest]:
-        """Tests that pass only in the changed version; of several parameters the first."""
+        """Tests that pass only as the change rewrote them, each with its first parameters."""
         first: dict[str, RewrittenTest] = {}
         for check in filter(is_of_tests, self.compared):
             for test in check.rewritten:
@@ -128,7 +128,7 @@ class Evidence(DecidedChange):
 
     @property
     def shell_setup(self) -> Iterator[str]:
-        """Yield the commands before those of the checks: for the commit and the variables."""
+        """Yield commands to run before the checks: they get the commit and set the variables."""
         checkout = self.prepared.checkout
         if self.branch is None:
             yield f"git switch --detach {checkout.commit}"

@@ -101,12 +101,12 @@ _CONFIGURATION = "`.github/mergewright.yml`"
 _OF_CONFIGURATION = frozenset(
     {Reason.CONFIG_INVALID, Reason.POLICY, Reason.NO_TESTS, Reason.TIME_SPENT}
 )
-#: Their sentences have output of a program, from the second line to a blank line.
+#: Reasons whose sentences have output of a program, from the second line to a blank line.
 _PRINTED = frozenset({Reason.ENVIRONMENT, Reason.EDIT_FAILED, Reason.INTERNAL})
 
 
 def find_next_step(outcome: Outcome, run: Run | None) -> str:
-    """Return what a person can do next, where they asked for the run; "": nothing."""
+    """Return what a person can do next, at the place where they asked for the run; "": nothing."""
     if run is None or run.snapshot is None:
         return get_next_step_here(outcome.reason, outcome.run_id, config_name=outcome.config_name)
     if run.follow_up is not None:

@@ -1,7 +1,7 @@
 """Make the content of a pull request from the results of a run: title, text, commit message.
 
-This module joins the results of a run, without the code host. Other modules of `publishing` write
-the texts.
+This module joins the results of a run, and requests nothing from the code host. Other modules of
+`publishing` write the texts.
 """
 
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def refuse_secrets(change: Change, redactor: Redactor) -> None:
     """Refuse a change that contains a secret of the service.
 
     Raises:
-        PolicyRefused: It does. A rule of policy finds what only looks like a secret.
+        PolicyRefused: The change contains one. What only looks like a secret is found by a rule.
     """
     places: list[tuple[str, int | None]] = []
     for file in change.files:
@@ -95,7 +95,7 @@ def draft_branch(
     branch = commits.name_branch(
         prefix, decided.ticket.ticket_id, redactor(decided.plan.title), run_id=run_id
     )
-    # A secret without its punctuation may be recognised only now.
+    # Without its punctuation, as in a branch's name, a secret may be recognised only now.
     if redactor(branch) != branch:
         branch = commits.name_branch(prefix, decided.ticket.ticket_id, "", run_id=run_id)
     message = write_commit_message(prepared, decided, f"{name} <{email}>", redactor)
@@ -109,7 +109,7 @@ def write_commit_message(
     redactor: Redactor,
     items: tuple[str, ...] = (),
 ) -> str:
-    """Write the commit message in the repository's style, about items or about the ticket."""
+    """Write the commit message in the repository's style, about `items` or else the ticket."""
     base, wanted = prepared.checkout, prepared.contract.config.pull_request
     signs_off = wanted.sign_off == "always" or (wanted.sign_off == "auto" and base.signs_off)
     ticket, plan = decided.ticket, decided.plan
@@ -203,7 +203,7 @@ def render_text(
         commit=commit_id,
         log_path=log,
         seal=seal,
-        # In the folder of the log, if that is a file.
+        # The patch is in the folder of the log, if the log is a file.
         patch=PATCH if "://" in log else str(Path(log).with_name(PATCH)),
         left=left,
         base_head=placed.base_head if placed else None,

@@ -18,7 +18,7 @@ from agent.text import sanitise
 _LINE = 150
 #: Maximum length of a plan or reason; the rest of a comment is short.
 _LONGEST = sanitise.TEXT_LIMIT - 15_000
-#: From this many seconds without work, the working time is shown besides the duration.
+#: If a run had at least so many seconds without work, its time at work is shown, too.
 _SHORTEST_IDLE = 30.0
 _FOLD = "\n<details>"
 _ROUNDS = {"review": "review round", "ci": "CI fix round", "update": "update round"}
@@ -50,7 +50,7 @@ def report_outcome(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
     progress = desk.facts.progress
     text = render_end(run, outcome, progress, desk.page(run))
     is_obsolete = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
-    # GitHub notifies people of a new pull request and of answers to a review.
+    # GitHub itself notifies people of a new pull request and of answers to a review.
     is_known = run.follow_up is not None or is_obsolete or outcome.pull_request is not None
     occasion = "" if is_known else f"{outcome.reason.value}-{progress.again}"
     return desk.code_host.report_outcome(run, outcome, text, occasion=occasion)

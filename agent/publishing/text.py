@@ -1,7 +1,7 @@
 """Render the texts about results, from records alone.
 
-This module decides what a text contains, and in which order. `sanitise` makes foreign words in it
-inert, `redaction` removes secrets.
+This module decides what a text contains, and in which order. `sanitise` makes words of other
+people and programs inert, `redaction` removes secrets.
 """
 
 import re
@@ -30,7 +30,7 @@ from agent.text.redaction import REMOVED, Redactor
 
 #: GitHub refuses longer titles.
 _TITLE_LIMIT = 256
-#: A comment also has the stages of the run.
+#: Lower than GitHub's limit, since a comment also has the stages of the run.
 _COMMENT_LIMIT = sanitise.TEXT_LIMIT - 5_000
 
 #: Macros of `parts.md.j2`, some with a heading; the last ones are folded.
@@ -40,8 +40,8 @@ _PARTS = (
     *("diff", "log"),
 )
 
-#: Maximum rows of a list and characters of a sentence. The first pair is used with which at most
-#: `_VISIBLE` characters are before the folds.
+#: Pairs: maximum rows of a list, maximum characters of a sentence. The first pair that leaves at
+#: most `_VISIBLE` characters before the folded parts is used, else the last one.
 _LIMITS = ((5, 300), (3, 150), (2, 80))
 _VISIBLE = 6_000
 #: The mark of a removed secret, also with the escapes of Markdown.
@@ -87,7 +87,7 @@ def render_stopped(
 ) -> str:
     """Render the text of a run that ended before a change was judged.
 
-    The run of an issue gets a comment, any other a page of text.
+    For the run of an issue, the text is a comment; for any other, it is a page.
     """
     on_code_host = run is not None and run.snapshot is not None
     outcome, ticket = (redactor or Redactor()).redact_record((outcome, ticket))
@@ -190,7 +190,7 @@ class _Group(NamedTuple):
 
 
 def _group_findings(findings: tuple[Finding, ...]) -> Iterator[_Group]:
-    """Group findings with the same message, first those for review; each fix is written once."""
+    """Group findings with the same message, those for review first; each fix is written once."""
     groups: dict[tuple[str, str, str, str], list[Finding]] = {}
     for finding in sorted(findings, key=lambda finding: finding.severity is Severity.INFO):
         groups.setdefault(
@@ -267,7 +267,7 @@ def _get_environment(
 ) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("agent.publishing"),
-        # The output is Markdown: one of the filters below makes each foreign text inert.
+        # The output is Markdown. Filters below make words of other people and programs inert.
         autoescape=False,  # noqa: S701
         trim_blocks=True,
         lstrip_blocks=True,

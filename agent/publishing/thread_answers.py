@@ -20,9 +20,9 @@ from agent.publishing.pull_request_content import PushedBranch
 from agent.text import sanitise
 from agent.text.check_summary import format_count
 
-#: Beginning of the id of an item that is a check, not a thread.
+#: Beginning of the ids of items without a thread: checks, conflicts and migrations that fork.
 _CHECK = "check:"
-#: Reasons for which a follow-up that was to merge the base leaves branch and base apart.
+#: Reasons for which a follow-up of kind `update` could not merge the base into the branch.
 _BROKEN = frozenset({
     Reason.CONFLICT, Reason.UNCLEAR, Reason.NEW_FAILURES, Reason.UNVERIFIED, Reason.POLICY,
     Reason.EDIT_FAILED, Reason.UNASKED_OPERATIONS,
@@ -44,7 +44,7 @@ def post_stopped(run: Run, outcome: Outcome, desk: Desk) -> None:
 
 
 def report_broken(run: Run, outcome: Outcome, desk: Desk) -> None:
-    """Report on a pull request's check that its branch cannot be merged any more."""
+    """Report, as a failed check on a pull request, that the base cannot be merged into it."""
     is_left = any(thread.kind == "human" for thread in outcome.review_state.threads)
     if run.about.kind == "update" and (outcome.reason in _BROKEN or is_left):
         summary, note = sanitise.format_words(outcome.sentence), _MARK_READY
@@ -57,7 +57,7 @@ def report_broken(run: Run, outcome: Outcome, desk: Desk) -> None:
 def withhold_answers(
     answers: tuple[ItemAnswer, ...], decided: DecidedChange | None, refused: tuple[Finding, ...]
 ) -> tuple[ItemAnswer, ...]:
-    """Return answers that leave edited items to people, if the edits are not published.
+    """Return the answers; if edits are not published, their items are left to people.
 
     Args:
         refused: The findings for which rules refused the edits.
@@ -123,7 +123,7 @@ def _answer_thread(
     run: Run,
     desk: Desk,
 ) -> ThreadOutcome:
-    # Comments of ours were not answered.
+    # The last comment that the answer considers; ours may be newer.
     last = max(comment.comment_id for comment in thread.comments if not comment.is_ours)
     words = threads.write_reply(answer, outcome.commit)
     same = (present for present in now.threads if present.thread_id == thread.thread_id)
@@ -149,7 +149,7 @@ def _answer_thread(
 
 
 def _find_page(item: FollowUpItem, now: PullSnapshot) -> str:
-    """Return the page of a check, if it is of the repository: a status may name any address."""
+    """Return the page of a check, if that is the repository's: a status may name any address."""
     repository = now.url.rpartition("/pull/")[0]
     pages = (f"{repository}/actions/runs/", f"{repository}/runs/")
     url = item.check.url if item.check else ""
@@ -157,7 +157,7 @@ def _find_page(item: FollowUpItem, now: PullSnapshot) -> str:
 
 
 def list_lasting(pull: PullContext) -> tuple[ThreadOutcome, ...]:
-    """Return the outcomes of earlier rounds, without checks left to people: they run again."""
+    """Return the outcomes of earlier rounds, without checks left to people: these run again."""
     return tuple(
         outcome
         for outcome in pull.thread_outcomes
@@ -265,7 +265,7 @@ def summarize_ends(
     """Describe the result of a follow-up, as the end of a sentence.
 
     Args:
-        ends: Outcomes of threads, checks and conflicts; empty: the base was merged.
+        ends: Outcomes of threads, checks and conflicts; empty: the base was only to be merged.
         placed: The branch to which the change was pushed; None: it was not.
     """
     if not ends:

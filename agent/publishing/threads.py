@@ -1,6 +1,6 @@
 """Write answers to threads of a pull request, and the section that lists them. Pure.
 
-Words of a model are marked as such; foreign words are made inert.
+Words of a model are marked as such; all words that are not ours are made inert.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _BECAME: dict[ThreadResult, str] = {
     "human": "needs a person",
 }
 _LONGEST_CELL = 160
-#: Maximum number of rows, for the newest threads; all can be opened on the page.
+#: Maximum number of rows, for the newest threads; the pull request's page shows all threads.
 _MOST_ROWS = 10
 
 

@@ -30,7 +30,7 @@ _DEEPEST = 20
 
 class TicketDocument(NamedTuple):
     answers: dict[str, str]
-    """Answers of a form by key in lower case; of several the first counts."""
+    """Answers of a form by key in lower case; of several answers to a key, the first."""
     marks: tuple[str, ...]
     """Inline code of the title and the sentences."""
     blocks: tuple[str, ...]
@@ -43,7 +43,7 @@ class TicketDocument(NamedTuple):
 
         Args:
             used: Code that states the request.
-            asks: Words of a sentence that has nothing but such code besides.
+            asks: A sentence that has only these words and such code is left out.
         """
         marked = {f"`{mark}`" for mark in used}
         rest = [
@@ -70,7 +70,7 @@ def read_document(ticket: Ticket, keys: Collection[str]) -> TicketDocument:
     for token in parser.parse(ticket.body):
         is_answered = token.content.strip().lower() not in _UNANSWERED
         if token.type == "inline" and previous == "heading_open":
-            # Compared without markup and without punctuation at the end.
+            # Questions are compared without markup and without punctuation at the end.
             plain = re.sub(r"[*`#]", "", token.content).replace("_", " ").lower()
             key = " ".join(plain.split()).rstrip("?:. ")
             asked, heading = (key, "") if key in keys else ("", token.content)

@@ -1,7 +1,7 @@
 """Runs that a command carries, without the service: of a ticket file, or of an issue.
 
-They are in the store like all others, marked as the command's, so that no worker claims them. The
-records of their steps are in an engine file in the folder of each run: several commands and a
+They are in the store like all others, marked as the command's, so that no worker claims them. Each
+has the records of its steps in an engine file in its own folder, since several commands and a
 service share one data folder. The file is not redacted, since a run has to continue with the exact
 texts; it is deleted when nothing is left to continue.
 """
@@ -37,13 +37,13 @@ _MOST_RUNS = 500
 
 @dataclass
 class CommandOutcome:
-    """How a command was done with a run; without outcome and problem it was broken off."""
+    """How a command ended its work on a run; without outcome and problem it was interrupted."""
 
     outcome: Outcome | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     problem: Exception | None = None
     at: str | None = None
-    """The step that it came to last; None: it came to none."""
+    """The last step that was begun; None: none was."""
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def begin_run(run: Run, settings: Settings) -> Iterator[tuple[SqlRunStore, RunRo
 def resume_run(run_id: str, settings: Settings) -> Iterator[tuple[SqlRunStore, RunRow]]:
     """Continue an unfinished run of a command. Raises ActiveRun if another process carries it."""
     with closing(open_store(settings)) as store:
-        # The lock of a command that was killed would seem to be ours.
+        # Before we lock the folder: with our lock, a command that was killed would seem alive.
         store.end_dead_commands(read_clock())
         with folders.lock_run(settings.home, store.get_run(run_id).run):
             yield store, store.resume_run(run_id, read_clock(), name_command(os.getpid()))
@@ -173,7 +173,7 @@ def _is_lasting(name: str | None) -> bool:
 
 
 def stop_if_asked(store: SqlRunStore, run_id: str, cancellation: Cancellation) -> None:
-    with suppress(AgentError):  # it is asked again
+    with suppress(AgentError):  # the caller asks again soon
         stored = store.get_run(run_id)
         if stored.stop_request:
             cancellation.set(stored.stop_request, stored.stop_reason)
@@ -185,7 +185,7 @@ def _interrupted(run: Run) -> Outcome:
 
 
 def _note_end(store: SqlRunStore, stored: RunRow, ended: CommandOutcome, folder: Path) -> None:
-    """Note how a run ended; one that never came to a step leaves nothing."""
+    """Note how a run ended; if no step was begun, delete the run instead."""
     run = stored.run
     if ended.outcome is None and ended.at is None and not stored.retries:
         store.forget_run(run.run_id)

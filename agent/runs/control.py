@@ -1,4 +1,4 @@
-"""Effects of commands on runs, from comments and the dashboard; callers check who may."""
+"""Carry out commands on runs, from comments and the dashboard; callers check permissions."""
 
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ ROUND_REFUSALS: dict[FollowUpResult, str] = {
     "over": "No Mergewright pull request is open here, so there is nothing to continue.",
     "full": f"This pull request has had its {MOST_ROUNDS} rounds. A person has to continue.",
 }
-#: Times that people may allow a run its money and time.
+#: Maximum number of times that a run may get its money and time, the first time included.
 MOST_GRANTS = 5
 
 
@@ -212,7 +212,7 @@ def explain_state(run: RunRow | None, because: str = "") -> str:
 def _explain_end(run: RunRow, outcome: Outcome) -> str:
     pull = outcome.pull_request
     if pull is not None and run.state in (RunState.MERGED, RunState.CLOSED):
-        # People may have done so since.
+        # People may have merged or closed it since the run ended.
         return f"Pull request #{pull.number} is {run.state.value}. Nothing more to do."
     about = f"{messages.OVER}{pull.number}: " if pull else ""
     sentence = sanitise.format_words(outcome.sentence.removeprefix(about))

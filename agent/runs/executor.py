@@ -1,7 +1,7 @@
 """Carry a run to its end: of an issue or of a ticket file, in the service or by a command.
 
-Owns what surrounds the steps of a run: its events, log and page. Here alone an error becomes an
-Outcome, and every end is posted. The caller decides which run is carried, and when.
+Owns what surrounds the steps of a run: its events, log and page. Only here an error becomes an
+Outcome, and only here is an end posted. The caller decides which run is carried, and when.
 """
 
 from __future__ import annotations
@@ -82,11 +82,11 @@ def execute_run(
 
     Raises:
         RunPostponed: The run is delayed, and continues later.
-        SettingsInvalid: The operator's settings are wrong before there is a step.
-        AgentError: A durable run did not come to its first step, or its end is not stored.
+        SettingsInvalid: The operator's settings are wrong, which is found before the first step.
+        AgentError: A run of the service did not begin its first step, or its end is not stored.
     """
     run, cancellation = stored.run, cancellation or Cancellation()
-    # The service continues its runs where they had to wait.
+    # Only runs of the service wait and continue later; a run of a command ends instead.
     of_service = stored.command is None
     waited = PastWait(stored.begin_with, stored.wait_count) if of_service else None
     folder = folders.make_run_folder(settings.home, run)
@@ -96,7 +96,7 @@ def execute_run(
     log = RunLog(folder / "run.log", redactor)
 
     def report_line(line: str) -> None:
-        # It may quote tests, findings and issues, and so show a secret.
+        # The line may quote tests, findings and issues, and so show a secret.
         line = redactor(line)
         log.line(line)
         say(line)
@@ -125,15 +125,15 @@ def execute_run(
     )
     try:
         outcome = run_workflow(run, step, desk, log, waited=waited)
-        # After the run is over, missing files are never stored.
+        # An error here keeps the run active: once it is over, nobody stores missing files.
         events.store()
     except RunPostponed as postponed:
         _report_wait(postponed, run_progress)
         raise
     finally:
-        # The next attempt continues the file: this one must not change it any more.
+        # The next attempt continues the file of events: this one must not change it any more.
         events.close()
-        with suppress(AgentError):  # its next segment begins with the stored files
+        with suppress(AgentError):  # the run's next segment begins with the stored files
             events.store()
     return outcome, {str(name): seconds for name, seconds in step.seconds.items()}
 
@@ -155,7 +155,7 @@ def _report_wait(postponed: RunPostponed, run_progress: RunProgress) -> None:
     wait = postponed.wait
     match postponed.__cause__:
         case BudgetReached(until=until):
-            # The run checks more often than that.
+            # Show when the budget is free again; the run itself looks more often.
             run_progress.show_wait(until or wait.until, wait.reason)
         case ModelUnavailable() | IndexUnavailable() | CodeHostLimited():
             run_progress.show_wait(wait.until, wait.reason)
@@ -175,13 +175,13 @@ def run_workflow(
     *,
     waited: PastWait | None = None,
 ) -> Outcome:
-    """Run the workflow and give every ending a reason, a sentence and a text.
+    """Run the workflow and give every end a reason, a sentence and a text.
 
     Args:
         waited: Previous waits of the run; None: it never waits.
 
     Raises:
-        RunPostponed: The run is delayed by something else: a code host that is limited or silent, a
+        RunPostponed: Something outside the run delays it: a code host that is limited or silent, a
             full disk, a machine without sandboxes, a setting.
     """
     facts = desk.facts
@@ -191,14 +191,14 @@ def run_workflow(
             with folders.lock_trees(desk.base_folder(run).parent):
                 outcome = workflow.run_task(run, step, desk)
             if not outcome.is_done:
-                # The checks blocked it, so they are run again.
+                # The checks blocked the change: if the run is continued, they are run again.
                 at = [name for name in step.seconds if name.step is Step.CHECKS][-1:]
                 outcome = replace(outcome, stopped_at=at[0] if at else None)
-        except Exception as error:  # noqa: BLE001  a run never ends without a word
+        except Exception as error:  # noqa: BLE001  every end is explained
             outcome = _end_with(error, run, step, desk, waited)
         judged = replace(outcome.judged, checks=outcome.judged.checks or facts.compared)
         if not outcome.is_done:
-            # A published change brought its findings along.
+            # The outcome of a published change has its findings already.
             judged = replace(judged, findings=judged.findings or facts.findings)
         figures = replace(
             outcome.figures,
@@ -221,19 +221,19 @@ def _record_beginning(run: Run, desk: Desk) -> None:
     try:
         desk.events.append("run", "begun", version=metadata.version("mergewright"), **facts)
     except OSError as problem:
-        # The first step finds the same, and waits or ends with it.
+        # The first step meets the same problem, with which the run waits or ends.
         _log.warning("the events have no beginning", error=repr(problem))
 
 
 def _end_with(
     error: Exception, run: Run, step: Steps, desk: Desk, waited: PastWait | None
 ) -> Outcome:
-    """Make an error the end of a run, unless the run waits or its caller has to know."""
+    """Turn an error into the outcome of a run, unless the run waits or the caller gets it."""
     problem = steps.make_agent_error(error)
     if waited is not None and not step.at:
-        # Before the first step is repeated, no other may be recorded.
+        # The records have to begin with the first step, so the end may not become a record now.
         raise problem from error
-    # The decision to stop waiting was made before the end was posted.
+    # If the run waited to post its end, it had decided before to wait no longer for this problem.
     if waited is None or waited.step != Step.DELIVER:
         waiting.postpone_run(problem, step.at, waited)
     sentence = waiting.write_sentence(problem, waited)
@@ -270,7 +270,7 @@ def _store_patch(run: Run, desk: Desk) -> str | None:
 def _deliver_outcome(
     run: Run, outcome: Outcome, step: Steps, desk: Desk, waited: PastWait | None
 ) -> Outcome:
-    """Leave the text of an end in the run's folder, and post it."""
+    """Write the text of an end to the run's folder, and post it."""
     stopped = outcome.files.text is None
     if outcome.pull_request is None and not run.dry_run:
         still_open = tuple(pull.number for pull in earlier_pulls.list_open(run, desk))
@@ -305,7 +305,7 @@ def _report_outcome(run: Run, outcome: Outcome, desk: Desk, *, is_stopped: bool)
 
 
 def _notify(run: Run, outcome: Outcome, step: Steps, desk: Desk) -> None:
-    """Notify once of an end: with a record it was sent, or its process was killed at that."""
+    """Notify of an end at most once: if the step is recorded, nothing is sent any more."""
     begun = []
 
     def describe() -> str:

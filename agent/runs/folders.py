@@ -29,7 +29,7 @@ def make_run_folder(home: Path, run: Run) -> Path:
     folder = home / "runs" / run.run_id
     try:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # It exists if a run begins again.
+        # The folder exists if a run begins again.
         folder.mkdir(exist_ok=True, mode=0o700)
     except OSError as problem:
         raise make_agent_error(problem) from problem
@@ -59,7 +59,7 @@ def lock_trees(folder: Path) -> Iterator[None]:
     folder.parent.mkdir(exist_ok=True, mode=0o711)
     until = time.monotonic() + _LET_GO_SECONDS
     while (descriptor := _make_locked_folder(folder)) is None:
-        # A child of the killed process has its files until it has become another program.
+        # A child of the killed process has its lock, too, until it executes another program.
         if time.monotonic() > until:
             raise TransientError(
                 f"{folder} still exists; an earlier attempt at the run left it locked."

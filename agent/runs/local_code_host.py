@@ -1,4 +1,4 @@
-"""The code host of a developer without any server: a ticket file in, a text file out."""
+"""The code host of runs on a developer's machine: it reads ticket files, and needs no server."""
 
 import hashlib
 import re
@@ -10,18 +10,18 @@ from agent.models.run import Run
 from agent.models.ticket import Ticket
 from agent.text import sanitise
 
-#: As on GitHub; a longer text was never a ticket.
+#: Maximum number of characters, as on GitHub; a longer file is not meant as a ticket.
 _BODY_LIMIT = 65_536
 
 
 class LocalCodeHost(CodeHost):
-    """Reads tickets from files; the executor leaves the texts in the run's folder."""
+    """Reads tickets from files; the executor writes the resulting texts to the run's folder."""
 
     def read_ticket(self, run: Run) -> Ticket:
         """Read the ticket file: the first heading or line is the title, the rest the body.
 
         Raises:
-            RequestRefused: It is no text, or longer than a ticket can be.
+            RequestRefused: The file is no text, or longer than a ticket can be.
         """
         path = Path(run.ticket)
         raw = path.read_bytes()
@@ -58,5 +58,5 @@ def _split_title(text: str) -> tuple[str, str]:
     if first.startswith("#"):
         # An issue form has no title of its own: its first heading is a question.
         return "", text.strip()
-    # Prose: a first line alone is the title, but stays in the body, since it may contain facts.
+    # Prose: the first line is the title, but stays in the body, too, since it may contain facts.
     return first[:200], text.strip()

@@ -48,11 +48,11 @@ def load_receivers(settings: Settings) -> tuple[Apprise, ...]:
     """Make the receivers that the operator's addresses name, in their order.
 
     Raises:
-        SettingsInvalid: One is none; which, is said without its words, that may be a secret.
+        SettingsInvalid: One is invalid; the message has its number, as its text may be a secret.
     """
     if not (addresses := read_addresses(settings)):
         return ()
-    # It takes a second to load, and most installations do not use it.
+    # Imported here: it takes a second to load, and most installations do not use it.
     import apprise
 
     receivers = []

@@ -1,4 +1,4 @@
-"""Report how far a run is, as people follow it on the issue and the dashboard.
+"""Report the progress of a run, which people follow on the issue and the dashboard.
 
 A watcher of steps (`agent.steps.Watcher`): it folds the many steps into six stages, hands these to
 the code host, and notes the run's state in the store.
@@ -37,11 +37,11 @@ class RunProgress:
         self._run, self._state, self._again = stored.run, stored.state, stored.retries
         self._desk, self._note_state = desk, note_state
         self._plan: tuple[Plan | None, Plan | None] = (None, None)
-        """As it is, and without secrets."""
+        """The plan, and its copy without secrets."""
         self._at = -1
-        """Number of the stage under way; of an earlier process's steps only the end is shown."""
+        """Number of the current stage; for steps of an earlier process only `ended` is called."""
         self._stage_begun: float | None = None
-        """When it began in this process."""
+        """When the current stage began in this process."""
         self._step_begun: float | None = None
         self._seconds = 0.0
         self._met: set[int] = set()
@@ -53,7 +53,7 @@ class RunProgress:
         if step.step is Step.APPROVAL:
             return  # the status comment shows the plan meanwhile
         stage = self._at if step.step.stage is None else _STAGES.index(step.step.stage)
-        # After a kill the code host knows no stage yet, even if the next step begins none.
+        # After a kill the stage has to be shown again, even if the next step begins no stage.
         if stage > self._at or (stage >= 0 and self._stage_begun is None):
             self._at, self._stage_begun = stage, read_clock()
         self._met.add(stage)
@@ -61,7 +61,7 @@ class RunProgress:
         self._update_status()
 
     def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
-        """Count the step's time; the text that ends the run names a failed one."""
+        """Count the step's time; only the text of the run's end shows that a step failed."""
         self._seconds, self._step_begun = self._seconds + seconds, None
         if step.step.stage is not None:
             stage = _STAGES.index(step.step.stage)
@@ -71,7 +71,7 @@ class RunProgress:
     def show_wait(self, until: float, why: str, *, for_operator: bool = False) -> None:
         """Show that the stage is retried at a time, in seconds since the epoch.
 
-        `for_operator`: it fails until the operator acts, so it is shown at once.
+        `for_operator`: it fails until the operator acts, so even a short wait is shown.
         """
         if self._at >= 0 and (for_operator or until - read_clock() >= _SHORTEST_WAIT_SECONDS):
             moment = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -79,7 +79,7 @@ class RunProgress:
             self._update_status(detail, "operator" if for_operator else "time")
 
     def _change_state(self, state: RunState | None) -> None:
-        """Note the state that a step belongs to; that it cannot be noted ends no run."""
+        """Note the state that a step belongs to; if that fails, the run continues."""
         # A follow-up is in one state from its beginning to its end.
         if state in (None, self._state) or self._state is RunState.FOLLOWING_UP:
             return
@@ -127,6 +127,6 @@ class RunProgress:
                 begun = self._stage_begun
                 marks.append(StageMark(stage=name, state="running", detail=detail, begun=begun))
             elif not self._run.follow_up or number in self._met:
-                # A round that edits nothing checks nothing either.
+                # A follow-up may have skipped this stage: one that edits nothing checks nothing.
                 marks.append(StageMark(stage=name, state="done"))
         return tuple(marks)

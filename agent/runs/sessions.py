@@ -34,7 +34,7 @@ class SessionFactory:
     def open(
         self, opened: OpenedRepository, change: Change, stopped: Flag | None = None
     ) -> Session:
-        """Open the base commit with the change, and with the environment if it is prepared.
+        """Open a sandbox with the base commit, the change, and the environment if it is prepared.
 
         Args:
             stopped: Once it is set, commands in the session are ended within half a second.
@@ -54,7 +54,7 @@ class SessionFactory:
         environ: dict[str, str],
         stopped: Flag | None = None,
     ) -> Session:
-        """Open the base commit with an empty environment and access to package indexes."""
+        """Open a sandbox: base commit, empty environment, access to package indexes."""
         folder = self._settings.home / "trees" / prepared.run.run_id
         base = worktree.open_tree(prepared.checkout, folder / "base")
         empty = Change(base_commit=prepared.checkout.commit, files=())

@@ -22,7 +22,7 @@ from agent.models.step import AnyStep, Step
 
 #: Maximum number of waits of a run: about six hours.
 MOST_WAITS = 32
-#: Posting an end is tried for about an hour.
+#: Maximum number of waits to post an end: about an hour.
 _MOST_TELLINGS = 11
 #: A sandbox that is lost or does not start repeatedly has a cause that waiting does not remove.
 _MOST_LOST = 3
@@ -49,11 +49,11 @@ class RunPostponed(Exception):
 def postpone_run(problem: AgentError, step_at: AnyStep | None, waited: PastWait | None) -> None:
     """Raise RunPostponed if the cause of an error lies outside the run.
 
-    A code host that names a time is believed; a model is too, but not without end. Silent services
-    are retried with increasing pauses, a limited number of times.
+    The run waits until a time that the code host names; also until one that a model names, but not
+    without end. Silent services are retried a limited number of times, with increasing pauses.
 
     Raises:
-        RunPostponed: The run has not waited for long enough yet.
+        RunPostponed: The run has not reached its maximum of waits yet.
     """
     if waited is None or not isinstance(problem, TransientError | PermanentError):
         return
@@ -63,7 +63,7 @@ def postpone_run(problem: AgentError, step_at: AnyStep | None, waited: PastWait 
     if isinstance(problem, CodeHostLimited | ModelUnavailable) and problem.until and believed:
         until = problem.until
         if isinstance(problem, BudgetReached):
-            # The operator may raise it meanwhile.
+            # The operator may raise the budget meanwhile.
             until = min(until, read_clock() + _BUDGET_SECONDS)
     elif isinstance(problem, ApprovalAwaited):
         if times >= _MOST_APPROVAL_WAITS:
@@ -79,8 +79,8 @@ def postpone_run(problem: AgentError, step_at: AnyStep | None, waited: PastWait 
     elif isinstance(problem, BranchMoved):
         after = problem.look_again
     elif isinstance(problem, StoreUnavailable | StoreUnusable) and not problem.is_recorded:
-        # The records cannot be read or written, and none of them may be left out. A recorded error
-        # would occur again without end.
+        # The records cannot be read or written: later, all of them are taken over. Not if the error
+        # itself is recorded, since it would then occur again without end.
         after = None
     asked = problem.plan if isinstance(problem, ApprovalAwaited) else None
     wait = Wait(reason=problem.message, until=until, begin_with=after, plan_asked=asked)

@@ -153,7 +153,7 @@ class BubblewrapProcess(RunningSandbox):
         return self._channel in self._readers
 
     def kill(self) -> str | None:
-        """End everything in the sandbox: when process 1 of a pid namespace dies, all in it does."""
+        """End everything in the sandbox: when process 1 of a pid namespace dies, all others do."""
         if self._runner is not None:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._runner, signal.SIGKILL)
@@ -184,7 +184,7 @@ class BubblewrapProcess(RunningSandbox):
     def _make_pipe(self, *, reading: bool) -> tuple[int, FileIO]:
         ends = os.pipe()
         ours, theirs = ends if reading else ends[::-1]
-        with suppress(OSError):  # bounded per user; the default size only costs speed
+        with suppress(OSError):  # the size of a user's pipes is bounded; small ones only cost speed
             fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         os.set_blocking(ours, False)
         return self._own_descriptor(ours).fileno(), self._own_descriptor(theirs)
@@ -211,7 +211,7 @@ class BubblewrapProcess(RunningSandbox):
 
     def _take_down(self, process: subprocess.Popen[bytes]) -> None:
         self.kill()
-        # bubblewrap's child is in this process group until it is bound to its parent.
+        # Until bubblewrap's child is set to end with its parent, it is in this process group.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

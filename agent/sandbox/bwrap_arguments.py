@@ -14,7 +14,7 @@ from agent.models.sandbox import SandboxRequest
 from agent.sandbox import layout, seccomp
 
 UID = 1000
-"""User id inside; outside it is the slot's."""
+"""User id in the sandbox; on the host, its processes have the slot's."""
 
 PassContent = Callable[[bytes], int]
 """Turn bytes into a descriptor that bubblewrap and the runner may read."""
@@ -27,7 +27,7 @@ _NO_NAMESPACES = (
     " (deploy/README.md)."
 )
 _FILTER = "`seccompProfile: {type: Localhost, localhostProfile: mergewright.json}` in the pod"
-#: By a part of bubblewrap's complaint: what the pod lacks, see deploy/kubernetes/worker.yaml.
+#: What a pod lacks, by a part of bubblewrap's complaint; see deploy/kubernetes/worker.yaml.
 _IN_A_POD = {
     "mount proc": "`procMount: Unmasked` in the container, with `hostUsers: false` in the pod",
     "/ slave": f"`appArmorProfile: {{type: Unconfined}}` and {_FILTER}",
@@ -42,7 +42,7 @@ _NAMESPACES = ("user", "ipc", "pid", "net", "uts", "cgroup-try")
 def build_arguments(
     order: SandboxRequest, pass_content: PassContent, more: Sequence[str] = ()
 ) -> list[str]:
-    """List bubblewrap's arguments up to, but not with, the program.
+    """List bubblewrap's arguments that come before the program.
 
     Args:
         more: Arguments that mount overlays.

@@ -136,7 +136,7 @@ def _set_limits(folder: Path, controller: str, memory_bytes: int, tasks: int) ->
     if controller == "pids":
         (folder / "pids.max").write_text(str(tasks))
         return
-    # Version 2, else 1; the file for swap is absent in kernels without it.
+    # Version 2, else 1; kernels that do not count swap have no file for it.
     is_new = (folder / "memory.max").exists()
     limit, swap = ("max", "swap.max") if is_new else ("limit_in_bytes", "memsw.limit_in_bytes")
     (folder / f"memory.{limit}").write_text(str(memory_bytes))
@@ -167,9 +167,9 @@ def remove_orphans(home: Path) -> int:
 def end_orphans() -> int:
     """Kill every child of a killed bubblewrap that we may kill; return how many.
 
-    bubblewrap ends with its parent, except between its fork and its message to the child that the
-    user namespace is ready: a child that loses its parent then waits forever. It runs no foreign
-    code, and no process of other programs has its command line.
+    bubblewrap's child ends with its parent, except while it waits for the message that the user
+    namespace is ready: if the parent dies then, it waits forever. Such a child runs no foreign
+    code, and no other program has its command line.
     """
     killed = 0
     for folder in Path("/proc").glob("[0-9]*"):

@@ -1,7 +1,7 @@
 """Make a Change from the differences that a sandbox reports for its tree.
 
 A change contains regular text files, and small binary files that the plan names, within the caps.
-Other differences become findings. A false report harms nothing else: the gate judges the Change.
+Other differences become findings. A false report only makes a wrong Change, which the checks judge.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -21,15 +21,15 @@ MOST_FILES = 2_000
 MOST_BYTES = 48 * 1024**2
 """Maximum size of all files of a change together, before and after."""
 _MOST_READ = 2 * MOST_BYTES
-"""Maximum size of all files that are read: sparse files look large and cost nothing."""
+"""Maximum size of all files that are read: a sparse file can be large without using the disk."""
 MOST_FILE_BYTES = 8 * 1024**2
 MOST_BINARY_BYTES = 64 * 1024
 """Maximum size of a binary file: a reviewer has to open it, since no diff shows it."""
 _MOST_FINDINGS = 50
 _MOST_IGNORED = 200
-#: A file with a zero byte among its first bytes, up to this one, is binary, as git decides.
+#: Number of bytes at the start of a file; as in git, a zero byte among them makes it binary.
 _LOOKED_AT = 8000
-#: The runner's word for it. A program most likely left a new one behind.
+#: The runner's words for such a path. A program most likely left a new one behind.
 _SPECIAL = "A pipe, socket or device"
 _BINARY = (
     "A binary file is not part of the change, unless it has 64 kB at most and the plan names it."
@@ -55,7 +55,7 @@ class TreeBase:
     base: WorkTree
     """The work tree of the commit, which no foreign code can write to."""
     earlier: Mapping[str, ChangedFile]
-    """Files of the change that the tree began with; one that cannot be taken now stays so."""
+    """Files of the change that the tree began with; each stays if its new version is not taken."""
     added: Mapping[str, bytes]
     """Files that were added to the base when the sandbox was opened."""
 
@@ -124,7 +124,7 @@ class _ChangeCollector:
     # --- one path --------------------------------------------------------------------------------
 
     def sort_out(self, entries: Iterable[ChangedEntry]) -> list[ChangedEntry]:
-        """Return the regular files, tracked ones first; take deletions, and skip all others."""
+        """Return regular files, tracked ones first; add deletions; record others as skipped."""
         base = self.tree_base.base
         plain = []
         for entry in sorted(entries, key=lambda entry: (not base.has_path(entry.path), entry.path)):
@@ -160,7 +160,7 @@ class _ChangeCollector:
         is_binary = b"\0" in content[:_LOOKED_AT]
         is_wanted = path in self.binaries and len(content) <= MOST_BINARY_BYTES
         if is_binary and not is_wanted and content not in (before, earlier and earlier.after):
-            # A program most likely left a new one behind.
+            # A new file that the plan does not name was most likely left behind by a program.
             is_unasked = is_new and path not in self.binaries
             severity = Severity.INFO if is_unasked else Severity.REVIEW
             self.skip_path(path, _BINARY, _BY_HAND, severity)
@@ -213,7 +213,7 @@ def collect_change(
     Args:
         fetch: Returns the content of a regular file; None: it cannot be read or is too large.
         ignored: Paths that the repository's ignore rules exclude.
-        binaries: Binary files that may be part of it, up to `MOST_BINARY_BYTES`.
+        binaries: Binary files that may be part of the change, up to `MOST_BINARY_BYTES`.
         is_cut: The sandbox found more entries than it listed.
     """
     collector = _ChangeCollector(tree_base, binaries)

@@ -57,7 +57,7 @@ def build_container(slot: slots.Slot, image: Image, home: Path) -> dict[str, Any
         "name": slot.name,
         "hostname": layout.HOSTNAME,
         "user": f"{slot.uid}:{_group(slot.uid)}",
-        # Never the Python of a mount: foreign code of an earlier sandbox may have replaced it.
+        # The image's Python, never a mounted one, which foreign code may have replaced earlier.
         "entrypoint": ["python3", "-I", "-S", layout.RUNNER, "1"],
         "command": [],
         "environment": {"PATH": layout.PATH},

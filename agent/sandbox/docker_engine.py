@@ -62,7 +62,7 @@ def open_client(settings: Settings) -> Iterator[docker.APIClient]:
     answer, or refuses.
     """
     where = find_address(settings)
-    # Without a listener the client would leave its socket open.
+    # If nothing listened at the address, the client would leave its socket open.
     _probe_engine(where)
     try:
         with closing(_make_client(where)) as client:

@@ -199,8 +199,8 @@ class Container(RunningSandbox):
 def remove_strays(client: docker.APIClient, home: Path) -> int:
     """Remove the containers of a data folder whose host process was killed; return how many.
 
-    Usually their runner has ended them, when the engine closed its input; what is left is the
-    container's entry. A container is a left-over if its slot is not locked.
+    Usually the engine has closed the runner's input, and the runner has ended the container; only
+    the engine's entry of it is left. A container is a left-over if its slot is not locked.
     """
     gone = 0
     mark = f"{container_arguments.HOME_LABEL}={slots.make_prefix(home)}"

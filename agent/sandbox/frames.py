@@ -1,6 +1,6 @@
 """Read the output of a sandbox: signed frames and printed text, both untrusted.
 
-Bounds what is kept in memory. Knows nothing of processes.
+Bounds how much of it is in memory. Knows nothing of processes.
 """
 
 import json
@@ -46,7 +46,7 @@ class Frames:
         """Read frames that are signed with the nonce.
 
         Args:
-            limits: Of one answer.
+            limits: Limits of one answer.
             take_output: Called with each piece of output.
         """
         self._nonce = nonce
@@ -55,7 +55,7 @@ class Frames:
         self._buffer = bytearray()
         self.started = False
         self.failure: dict[str, Any] = {}
-        """Limit and message, where the sandbox's files could not be prepared."""
+        """Limit and message, if the sandbox's files could not be prepared; else empty."""
         self.answer: Answer | None = None
 
     @property

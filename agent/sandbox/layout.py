@@ -1,6 +1,6 @@
 """Define the paths inside sandboxes, and encode the order that their runner reads.
 
-Paths are the same in every kind of sandbox, so that code cannot tell by a path in which it runs.
+Paths are the same in every kind of sandbox, so that code cannot tell the kind by a path.
 """
 
 import json
@@ -41,8 +41,8 @@ _SHARED = "by_descriptor.py"
 _MODULES = ("runner.py", "commands.py", "relay.py", "differing.py")
 _OPEN_FILES = 4096
 _SPARE_TASKS = 4096
-"""Added to the limit per user where the kernel bounds the whole sandbox, so that this bound is
-reached first and named; a container's user may also run sandboxes of another data folder."""
+"""Added to the limit per user if the kernel bounds the whole sandbox: that bound is reached first
+and reported. Also, a container's user may run sandboxes of another data folder."""
 
 
 def make_etc(uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:

@@ -22,9 +22,9 @@ from agent.settings import Settings
 MIB = 1024**2
 LIMITS = SandboxLimits(seconds=20, memory_bytes=256 * MIB, processes=32, disk_bytes=16 * MIB)
 _Facts = dict[str, Any]
-#: Even the smallest environment needs more.
+#: Minimum of free bytes; even the smallest environment needs more.
 _LEAST_FREE = 64 * MIB
-#: Sandboxes are also used without these.
+#: Limits without which sandboxes are used nevertheless.
 _OPTIONAL = ("own user ids", "kernel call filter", "own root file system", "enforced by the kernel")
 #: Creates files that must not be returned, and one plain file that must be.
 LEAVE = (
@@ -130,7 +130,7 @@ def _run_probe(
 
 
 def _observe(sandbox: Sandbox, tree: Path) -> dict[str, list[str]]:
-    """List, by limit, what breaks it: seen from inside, and from outside while it is open."""
+    """List what breaks each limit, as seen in a sandbox, and from the host while it is open."""
     marker, usr = secrets.token_hex(8), Path("/usr").stat()
     names = ("ipc", "mnt", "net", "pid", "user", "uts")
     seen: _Facts = {"unprivileged user": ["unseen"], "enforced by the kernel": ["unseen"]}

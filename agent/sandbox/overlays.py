@@ -1,7 +1,7 @@
-"""Plan overlay file systems for a sandbox, so that it need not copy the folders below them.
+"""Plan overlay file systems for a sandbox, so that it need not copy their lower folders.
 
 Overlays cover large folders that set-up made in the tree, and /usr for Debian packages. They are
-mounted in a name space that ends with its last process; what a sandbox writes is in its own
+mounted in a namespace that ends with its last process; what a sandbox writes is in its own
 memory. Where the kernel refuses them, folders are copied, and the only Debian packages are those
 of the root file system.
 """
@@ -39,7 +39,7 @@ while [ "$number" -lt "$count" ]; do
 done
 exec "$@"
 """
-# A recreated folder must hide the lower one, which not every kernel allows.
+# A folder that is made again must hide the lower one; not every kernel supports that.
 _TRIAL = 'rm -r "$1/below" && mkdir "$1/below" && test ! -e "$1/below/file"'
 
 
@@ -93,7 +93,7 @@ def plan_overlays(order: SandboxRequest, home: Path, number: int) -> Overlays | 
             for index, path in enumerate(layer.bulk)
         )
     if order.system:
-        # The machine's own files come first: verdicts are based on them.
+        # The machine's own files come first: packages must not replace any that checks rely on.
         planned.append(Overlay(f"/usr:{order.system}/files/usr", "/usr", writable=False))
         shown += ["--ro-bind-try", f"{order.system}/ld.so.cache", _LIBRARIES]
         shown += _show_settings(Path(order.system, "files", "etc"))
@@ -106,7 +106,7 @@ def plan_overlays(order: SandboxRequest, home: Path, number: int) -> Overlays | 
 
 
 def _show_settings(etc: Path) -> list[str]:
-    """Return arguments that mount new folders of the packages' /etc; files may be any program's."""
+    """Return arguments for new folders of the packages' /etc; its files could alter any program."""
     existing = {name.partition("/")[0] for name in (*layout.HOST_ETC, *layout.make_etc(0))}
     entries = () if etc.is_symlink() or not etc.is_dir() else sorted(etc.iterdir())
     plain = (entry for entry in entries if entry.is_dir() and not entry.is_symlink())

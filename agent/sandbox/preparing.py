@@ -56,7 +56,7 @@ def transfer_mounts(mounts: Iterable[Mount], uid: int) -> Iterator[None]:
 
 
 def _set_owner(folder: Path, uid: int, gid: int) -> None:
-    """Set owner and mode of all files; the folder comes last, so its owner shows completion."""
+    """Set owner and mode of all files; the folder itself is last, so its owner shows completion."""
     # By descriptor and without following links: foreign code wrote the content.
     walk = os.fwalk(folder, topdown=False, follow_symlinks=False)
     for _, folders, files, descriptor in walk:
@@ -76,7 +76,7 @@ def _set_owner(folder: Path, uid: int, gid: int) -> None:
 class SizeWatch:
     """Measure how much a sandbox adds to the host folders that it may write to.
 
-    A bind mount has no size of its own, so this is sampled. Between two samples no file can
+    A bind mount has no size limit, so its size is sampled. Between two samples no file can
     outgrow the limit, because the size of one file is bounded in the sandbox.
     """
 

@@ -1,7 +1,7 @@
 """Run an open sandbox from the host: send requests, read answers, enforce limits.
 
-The kinds of sandbox create it, transfer bytes and take it down. Its output arrives in pieces; the
-host trusts nothing in it but the frames of its runner.
+A subclass for each kind of sandbox creates it, transfers bytes and kills it. The output arrives in
+pieces; the host trusts nothing in it but the frames of its runner.
 """
 
 import secrets
@@ -19,11 +19,11 @@ from agent.sandbox.frames import Answer, Frames, OutputExcerpt
 
 TICK_SECONDS = 0.1
 _OPENING_SECONDS = 180.0
-"""To create the sandbox and to copy the tree."""
+"""Time limit to create the sandbox and to copy the tree."""
 _GRACE_SECONDS = 60.0
-"""The runner ends a command at its time and returns its files; this much later the host ends it."""
+"""Added to a command's time limit: the runner ends it and returns files, or the host kills it."""
 _ANSWER_SECONDS = 120.0
-"""Limit for all other requests."""
+"""Time limit for requests that run no command."""
 _DRAIN_SECONDS = 5.0
 _MOST_COMPLAINTS = 16 * 1024
 _ANSWER_LIMITS: dict[str, Any] = {
@@ -38,7 +38,7 @@ OPEN: set[object] = set()
 
 
 class RunningSandbox:
-    """An open sandbox; the stack takes it down."""
+    """An open sandbox; it ends when its stack is closed."""
 
     def __init__(
         self, order: SandboxRequest, stack: ExitStack, listener: Hear | None = None
@@ -58,7 +58,7 @@ class RunningSandbox:
     # --- methods of the kinds of sandbox ---------------------------------------------------------
 
     def transfer(self, seconds: float) -> bool:
-        """Read and write available bytes, waiting at most so long; False: the runner has ended."""
+        """Read and write available bytes, for `seconds` at most; False: the runner has ended."""
         raise NotImplementedError
 
     def kill(self) -> str | None:
@@ -76,7 +76,7 @@ class RunningSandbox:
         """Return an error for the operator; None: the cause is not this machine."""
         return None
 
-    # --- what they call --------------------------------------------------------------------------
+    # --- methods for subclasses to call ----------------------------------------------------------
 
     def send_order(self, *, bounded: bool, **more: Any) -> None:
         self.send(self._nonce + layout.encode_request(self._order, bounded=bounded, more=more))
@@ -96,7 +96,7 @@ class RunningSandbox:
     # --- waiting ---------------------------------------------------------------------------------
 
     def _wait(self, is_done: Callable[[], bool], seconds: float, stopped: Flag | None) -> str:
-        """Transfer until it is done; return the reached limit, or `lost`: the runner has ended."""
+        """Transfer until `is_done`; return the reached limit, or `lost`: the runner has ended."""
         until, look = time.monotonic() + seconds, 0.0
         while not is_done():
             now = time.monotonic()
@@ -117,7 +117,7 @@ class RunningSandbox:
         return self.find_counted_limit() or ("disk" if self._watch.is_exceeded() else None)
 
     def _await_start(self, stopped: Flag | None) -> str:
-        """Wait until its files are in place, or it has failed; return why it did not start."""
+        """Wait until the sandbox has its files, or has failed; return why it did not start."""
         frames = self.frames
         end = self._wait(lambda: frames.started or frames.complete, _OPENING_SECONDS, stopped)
         if end == _LATE:
@@ -143,10 +143,10 @@ class RunningSandbox:
     # --- one command -----------------------------------------------------------------------------
 
     def run(self, stopped: Flag | None = None) -> SandboxResult:
-        """Run the ordered command until it has answered, reached a limit, or is lost.
+        """Run the ordered command until it has ended, reached a limit, or its sandbox is lost.
 
-        SandboxMissing: this machine cannot open one. SandboxLost: no proof that it started or
-        ended.
+        SandboxMissing: this machine cannot open a sandbox. SandboxLost: there is no proof that the
+        command started or ended.
         """
         limit_seconds = self._order.limits.seconds
         try:
@@ -181,7 +181,7 @@ class RunningSandbox:
                 raise self._explain_failure()
         elif frames.answer is not None and frames.complete:
             facts = dict(frames.answer.facts)
-            # If its time has passed for the host, the runner's late answer still counts.
+            # A late answer of the runner counts, even if the host has stopped waiting for it.
             own_limit = facts.pop("limit")
             limit = own_limit if limit in (None, _LATE) else limit
             facts["files"] = dict(zip(facts["files"], frames.answer.contents, strict=True))
@@ -219,7 +219,7 @@ class RunningSandbox:
     # --- a session: several requests -------------------------------------------------------------
 
     def open(self, stopped: Flag | None) -> None:
-        """Wait until it has started; SandboxMissing, SandboxLost or Cancelled otherwise."""
+        """Wait until the sandbox has started; else SandboxMissing, SandboxLost or Cancelled."""
         if self._await_start(stopped) or not self.frames.started:
             limit = self._judge(self._end(), 0.0).limit
             raise SandboxLost(f"The sandbox reached the {limit} limit while starting.")

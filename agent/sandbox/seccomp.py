@@ -55,11 +55,11 @@ _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
 
 def build_filter(*, lasting: bool = False) -> bytes | None:
-    """Build the filter for this processor; None where it is not known.
+    """Build the filter for this processor; None: the processor is not known.
 
     Args:
-        lasting: For a session, whose runner outlives its commands: they may set limits and
-            priorities for themselves only, or they could starve it.
+        lasting: For a session, whose runner outlives its commands: to not starve the runner, they
+            may set limits and priorities only of themselves.
     """
     if (row := _ARCHITECTURES.get(platform.machine())) is None:
         return None

@@ -40,7 +40,7 @@ class Session:
         """Open the sandbox and write the change to its tree.
 
         Args:
-            order: With the checkout.
+            order: It must have a checkout.
             base: The work tree of the commit; sandboxes cannot write to it.
         """
         assert order.checkout is not None  # noqa: S101
@@ -56,11 +56,11 @@ class Session:
         with ExitStack() as stack:
             self._sandbox = maker.open_session(order, stack, stopped)
             self._write_change(change)
-            # A sandbox with a part of the change does not stay open.
+            # If the change cannot be written, the sandbox is closed.
             self._stack = stack.pop_all()
 
     def run(self, command: str, *, seconds: float) -> CommandResult:
-        """Run `bash -c`."""
+        """Run a command by `bash -c`, for `seconds` at most."""
         return self._sandbox.run_command(command, seconds, self._stopped)
 
     def read(self, path: str) -> bytes | None:
@@ -72,7 +72,7 @@ class Session:
         return content
 
     def write(self, path: str, content: bytes) -> None:
-        """Create or replace a file, inside the sandbox; it keeps its mode, folders are made.
+        """Create or replace a file inside the sandbox; an old file's mode stays, folders are made.
 
         Raises:
             EditFailed: The path leads outside or through a link, or there is no space.
@@ -91,7 +91,7 @@ class Session:
 
         Args:
             include: Ignored files or folders that are part of the change nevertheless.
-            binaries: Binary files that are part of it, if they are small.
+            binaries: Binary files that are part of the change, if they are small.
         """
         wanted = {path.rstrip("/") for path in (*self._tree_base.earlier, *include)}
         answer = self._ask(
@@ -115,7 +115,7 @@ class Session:
     # --- requests to the runner ----------------------------------------------------------------
 
     def _read(self, path: str) -> tuple[str, bytes | None]:
-        """Read a file; return the problem, or empty, and the content; None: there is none."""
+        """Read a file; return the problem (empty: none), and the content (None: no such file)."""
         most = change_collection.MOST_FILE_BYTES
         answer = self._ask("read", path=path, most_bytes=most)
         problem = answer.facts["problem"]

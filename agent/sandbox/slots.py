@@ -21,7 +21,7 @@ _WAIT_SECONDS = 600.0
 # Above all ranges that distributions assign to accounts, containers and subordinate ids.
 _FIRST_UID = 1_900_000_000
 _FIRST_OF_SLOTS = _FIRST_UID + 1000
-# A digest of the data folder chooses its range, so that two on one machine rarely share users.
+# A digest of the data folder chooses its range: two folders of a machine rarely share users.
 _RANGES = 2_000_000
 # In containers the kernel may map low ids only: this is the end of the free system ids.
 _FIRST_LOW_UID = 64_100
@@ -85,7 +85,7 @@ def open_home(home: Path) -> Path:
 
 
 def _identify(home: Path) -> bytes:
-    """Return a digest of the data folder's disk and inode, not its path: workers may share that."""
+    """Return a digest of the data folder's disk and inode: in containers, paths may be the same."""
     state = open_home(home).stat()
     return hashlib.sha256(f"{state.st_dev}/{state.st_ino}".encode()).digest()
 

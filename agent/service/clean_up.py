@@ -1,7 +1,7 @@
 """Clean up after ourselves: leftovers of killed processes, and data past its retention.
 
-Only what carries our mark is removed: an unheld lock of ours, or a name that only we use. What may
-still be in use stays.
+Only what is certainly ours is removed: it has a lock of ours that no process holds, or a name that
+only we use. What may still be in use stays.
 """
 
 import re
@@ -28,7 +28,7 @@ _HOUR, _DAY = 3600.0, 86_400.0
 #: Retention of the audit log.
 _AUDIT_DAYS = 365
 EVERY_SECONDS = _HOUR
-#: Such a file is in use for less than an hour.
+#: Folders and names of temporary files, which are in use for less than an hour.
 _TEMPORARY = (
     ("baselines", re.compile(r"\.new-[a-z0-9_]{8}")),
     ("sandboxes", re.compile(r"\.(?:runner|etc)-.+")),
@@ -44,7 +44,7 @@ class Cleaner:
         self._settings, self._home = settings, settings.home
         self._store, self._inbox = store, inbox
         self._engine = engine
-        # A clock that is put forward must make nothing older.
+        # If the clock is put forward, nothing must seem older than it is.
         self._clock = loops.SteadyClock()
 
     def run_once(self) -> dict[str, int]:
@@ -78,7 +78,7 @@ class Cleaner:
         return done
 
     def _remove_folders(self, before: float) -> int:
-        """Remove old folders of runs that are not known, and copies of purged ones."""
+        """Remove old folders of unknown runs, and a fleet's local folders of purged runs."""
         purged_at = self._store.purges.list_known()
         gone = []
         for log in (self._home / "runs").glob("*/run.log"):

@@ -1,8 +1,8 @@
-"""Handle comments about runs: answers, approvals, commands. No comment waits behind a run.
+"""Handle comments about runs: answers, approvals, commands. No comment waits for a run to end.
 
 Decides whose comments count; `conversation.commands` finds commands in them, and `control` carries
 these out. Only people with write permission count: comments of others have no effect and get no
-answer, so that strangers cannot make us write. Everything may be done twice: a comment counts once.
+answer, so that strangers cannot make us write. A comment may be handled twice, but counts once.
 """
 
 from agent.conversation import commands
@@ -33,17 +33,17 @@ _LIST = "\n".join(
 _OF_THIS_RUN = frozenset({"stop", "retry"})
 _STARTING_NOTHING = frozenset({"stop", "explain", "help"})
 _KINDS: dict[commands.Name, Kind] = {"fix-ci": "ci", "rebase": "update"}
-#: An account without write access is not looked up again so long: strangers' comments cost little.
+#: Seconds until an account without write access is looked up again; strangers should cost little.
 _REFUSED_SECONDS, _MOST_REFUSED = 60.0, 10_000
 #: Maximum number of text answers in one conversation within an hour; further comments get only a
 #: reaction.
 _MOST_ANSWERS, _ANSWERS_SECONDS, _MOST_PLACES = 10, 3600.0, 10_000
-#: Maximum number of runs of one issue that comments start; for more, the label is set.
+#: Maximum number of runs of one issue that comments start; for more, a person has to set the label.
 _MOST_BEGUN = 10
-#: Usual maximum of seconds from a run's questions until it is over, also where another worker takes
-#: it over in between.
+#: Seconds within which, as a rule, a run is over after it has posted its questions, even if another
+#: worker takes it over in between.
 _ENDING_SECONDS = 60.0
-#: By so much our clock and the code host's may differ.
+#: Seconds by which our clock and the code host's may differ.
 _SKEW_SECONDS = 5.0
 
 
@@ -66,7 +66,7 @@ class CommentHandler:
         run = find_run(at.repository_id, at.number)
         command = commands.parse_comment(comment.body)
         request = None if command else self._read_request(comment)
-        # A comment without a request costs no look-up of its author.
+        # Comes first, so that a comment without a request costs no look-up of its author.
         if (nothing := self._asks_nothing(comment, run, command, request, now)) is not None:
             return nothing
         if run is not None and self._has_guidance(comment, run):
@@ -79,7 +79,7 @@ class CommentHandler:
             return Decision("ignored", f"written before run {run.run_id}")
         if command is None and run is not None and control.is_awaiting_approval(run):
             return self._name_approval(comment, run)
-        # Remarks on a pull request stand, also where they were deleted meanwhile.
+        # Requests on a pull request, handled above, count even if they were deleted meanwhile.
         if comment.place == "issue" and not self._intake_api.has_comment(at, comment.comment_id):
             return Decision("ignored", "deleted before it was read")
         if command is None:
@@ -116,7 +116,7 @@ class CommentHandler:
             if request is not None:
                 return Decision("ignored", "no pull request of ours", is_routine=True)
         if command is None and run is not None and control.is_awaiting_approval(run):
-            # Once for each plan; a program that answers us is not answered again.
+            # Only once for each plan: a program that answers us must not be answered again.
             if self._store.has_guidance(run.run_id, f"plan:{run.plan_asked}"):
                 return Decision(
                     "ignored", f"no command, and the plan {run.plan_asked} is waiting for one"
@@ -132,7 +132,7 @@ class CommentHandler:
         if control.is_awaiting_approval(run):
             return True
         if run.active:
-            # Another comment may have continued it a moment ago; the store knows.
+            # Another comment may have continued the run a moment ago; the store finds that out.
             return run.state is RunState.RECEIVED and run.retries > 0 and run.begin_with == ""
         if run.outcome is None or run.outcome.reason is not Reason.UNCLEAR:
             return False
@@ -194,7 +194,7 @@ class CommentHandler:
         return Decision("ignored", f"no command, and the plan {plan} is waiting for one")
 
     def _accept_answer(self, comment: Comment, run: RunRow | None, now: float) -> Decision:
-        assert run is not None  # noqa: S101  it is an answer to its questions
+        assert run is not None  # noqa: S101  `_is_answer` has found that
         live = self._intake_api.read_issue(comment.subject)
         if live is None or live.state == "closed" or live.locked:
             return Decision("ignored", "the issue is closed, locked or gone")
@@ -205,7 +205,7 @@ class CommentHandler:
         except ActiveRun as other:
             return Decision("ignored", other.message)
         if hearing == "full":
-            # Once: a reply to that is not answered again.
+            # Only once: a program that replies to this must not be answered again.
             self._intake_api.explain_refusal(
                 comment.subject, control.ANSWERS_EXHAUSTED, key=f"full-{run_id}"
             )
@@ -220,7 +220,7 @@ class CommentHandler:
         note = _make_author(comment).make_guidance("command", request.kind)
         following = self._store.queue_follow_up(run.run.first, request, now, guidance=note)
         if following == "full":
-            # Once: a reply to that is not answered again.
+            # Only once: a program that replies to this must not be answered again.
             words = control.ROUND_REFUSALS[following]
             self._intake_api.explain_refusal(comment.subject, words, key="rounds-full")
         if following in ("over", "full"):
@@ -352,7 +352,7 @@ class CommentHandler:
         )
 
     def _react(self, comment: Comment, content: Reaction) -> None:
-        if comment.place != "review":  # GitHub's REST interface knows no reactions to these
+        if comment.place != "review":  # GitHub's REST API has no reactions to reviews
             inline = comment.place == "inline"
             self._intake_api.add_reaction(
                 comment.subject, comment.comment_id, content, inline=inline
@@ -365,10 +365,10 @@ def _make_author(comment: Comment) -> CommandAuthor:
 
 
 def _is_older(comment: Comment, run: RunRow, command: Command | None) -> bool:
-    """Whether a comment was written before the run that it would hit was asked for.
+    """Whether a comment was written before the run on which it would act was requested.
 
-    By the code host's own clock; a follow-up has only ours, of when the word for it was heard here.
-    What asks for a follow-up, or for words, hits none: it may have come late with others.
+    By the code host's clock; for a follow-up by ours, from when it was queued. Only `stop` and
+    `retry` act on a follow-up: other comments ask for a further one, or for text, and may be late.
     """
     if run.run.follow_up is not None:
         hits = command is not None and command.name in _OF_THIS_RUN

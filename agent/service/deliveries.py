@@ -1,4 +1,4 @@
-"""Deliveries: the intake's turns at the inbox, in which every delivery is decided.
+"""Deliveries: in its turns, the intake reads the inbox and decides on every delivery.
 
 Owns when a delivery is decided, and retries. `agent.service.intake` decides what a delivery
 becomes, `agent.service.dispatch` when its run begins.
@@ -28,10 +28,10 @@ _log = structlog.get_logger()
 _RETRY_SECONDS = (1.0, 5.0, 20.0, 60.0, 300.0)
 #: Maximum number of deliveries in one turn, besides postponed ones.
 _AT_ONCE = 100
-#: After this many undecidable deliveries in a row the code host itself is away.
+#: After this many failures in a row, the turn ends: the code host itself is probably away.
 _FAILURES_IN_A_ROW = 3
-#: A run is over within two seconds of its stop, as a rule. What waits for a longer one is
-#: looked at after a part of the time that it has waited.
+#: A postponed delivery is decided again after a share of its age; minimum, share and maximum. As a
+#: rule, it waits for a stopped run, which is over within two seconds.
 _SOON_SECONDS, _PUT_OFF_SHARE, _LATE_SECONDS = 0.5, 0.1, 60.0
 #: Age up to which a delivery is retried if GitHub denies access.
 _ACCESS_SECONDS = 300.0
@@ -46,7 +46,7 @@ class _Retry(NamedTuple):
     """Seconds since the epoch."""
     failures: int = 0
     faults: int = 0
-    """The unforeseen ones of the failures."""
+    """Number of unforeseen errors among the failures."""
 
 
 class Intake:
@@ -70,7 +70,7 @@ class Intake:
         self._comment_handler = CommentHandler(intake_api, store, settings)
         self._retries: dict[str, _Retry] = {}
         """By id of the delivery."""
-        # A clock that is set makes no delivery older, and no wait longer.
+        # If the clock is set, no delivery must seem older, and no wait become longer.
         self._clock = loops.SteadyClock()
 
     def run_once(self) -> bool:
@@ -81,7 +81,7 @@ class Intake:
         """
         done = failed = 0
         now = self._clock.now()
-        # However many are postponed, new deliveries get their turn.
+        # So many that new deliveries are among them, however many are postponed.
         for delivery in self._inbox.list_unread(_AT_ONCE + len(self._retries)):
             if self._stop.is_set():
                 break
@@ -111,13 +111,13 @@ class Intake:
         try:
             return self._decide(delivery)
         except RunStopped as problem:
-            # GitHub may refuse for a while what was granted a moment ago.
+            # For a while after access was granted, GitHub may still refuse it.
             age = self._clock.now() - delivery.received_at
             if not isinstance(problem, AccessLost) or age > _ACCESS_SECONDS:
                 return Decision("ignored", problem.message)
             why = problem.message
         except AgentError as problem:
-            # A wrong setting is the operator's to mend, however long that takes.
+            # After a wrong setting, we retry until the operator corrects it, however long.
             old = self._clock.now() - delivery.received_at > 86_400.0
             if isinstance(problem, TransientError) and old:
                 return Decision("ignored", f"could not be processed for a day: {problem.message}")

@@ -32,7 +32,7 @@ from agent.telemetry import metrics
 _log = structlog.get_logger()
 
 _TROUBLE_SECONDS = 30.0
-#: Number of tries after an unforeseen error between the steps; waits just before count as well.
+#: Maximum of tries after unforeseen errors between the steps; other waits just before count, too.
 _MOST_STUMBLES = 5
 
 
@@ -42,7 +42,7 @@ class SegmentEnd(Record):
 
 
 class RunsPaused(BaseException):
-    """A pause, as a sentence: the run stops before its next step, and no stage may catch that."""
+    """Stops a run before its next step, with the pause as a sentence; no stage may catch this."""
 
 
 Carry = Callable[[RunRow, Remember, Cancellation], Outcome]
@@ -54,12 +54,12 @@ class SegmentRunner:
         self._execute = carry
         self._lock = threading.Lock()
         self.disk_wait: Wait | None = None
-        """The last wait of a run for space on the disk; None: a run is at work since."""
+        """The last wait of a run for space on the disk; None: a segment has begun since."""
         self._cancellations: dict[str, Cancellation] = {}
 
     def __call__(self, run_id: str, remember: Remember) -> str:
         """Carry the run on; return the end of this segment as JSON."""
-        # This thread is the engine's, and the run's alone.
+        # The engine gives each run a thread of its own, so no other run gets this log context.
         with structlog.contextvars.bound_contextvars(run=run_id):
             end = self._execute_segment(run_id, remember)
         return end.model_dump_json(exclude={"outcome": {"files": {"text"}}})
@@ -74,7 +74,7 @@ class SegmentRunner:
                 cancellation.set(stored.stop_request, stored.stop_reason)
 
             def begin_step(name: str, attempt: Callable[[], str]) -> str:
-                # A stopped run only has to post that; it waits for nothing.
+                # A stopped run only has to post its end, which no pause may delay.
                 if not cancellation.is_set():
                     self._require_unpaused()
                 return remember(name, attempt)
@@ -133,7 +133,7 @@ class Dispatcher:
         stop: threading.Event | None = None,
     ) -> None:
         self._lease = lease
-        # Once it is set, no further run is begun.
+        # Once `stop` is set, no further run is begun.
         self._stop = stop or threading.Event()
         self._store = store
         self._engine = engine
@@ -155,7 +155,7 @@ class Dispatcher:
             with structlog.contextvars.bound_contextvars(run=stored.run_id):
                 try:
                     moved = self._find_ended(stored) or moved
-                except AgentError as problem:  # the others go on
+                except AgentError as problem:  # the other runs come next
                     _log.error("run could not be updated", problem=problem.message)
         while not self._stop.is_set() and (
             claimed := self._store.claim_run(
@@ -172,7 +172,7 @@ class Dispatcher:
         return moved
 
     def _find_ended(self, stored: RunRow) -> bool:
-        """Bring one run that is with the engine up to date; return whether it is no longer."""
+        """Record what the engine did with a run; return whether the run waits or is over now."""
         run_id = stored.run_id
         if stored.stop_request:
             self._runner.cancellation(run_id).set(stored.stop_request, stored.stop_reason)
@@ -180,7 +180,7 @@ class Dispatcher:
         if status is EngineStatus.ALIVE:
             return False
         if status is EngineStatus.STRANDED:
-            # A process was killed, the server was unreachable, or the engine's file is another.
+            # A process was killed, the server was unreachable, or the engine's file was replaced.
             self._begin(stored)
             return False
         self._runner.forget_run(run_id)
@@ -193,7 +193,7 @@ class Dispatcher:
             self._end_broken_run(stored, f"its result is invalid: {problem}")
             return False
         if end.wait is not None:
-            # The next segment begins with the records of this one.
+            # The next segment begins with the records of this one; those before are not needed.
             self._engine.forget([_segment(stored, back=1)])
             self._store.postpone_run(run_id, end.wait)
         elif end.outcome is not None:
@@ -237,7 +237,7 @@ class Dispatcher:
         if not times:
             _log.error("run broken", problem=problem)
         self._unposted[name] = times, math.inf
-        # The code host may be slow; the others do not wait for that.
+        # In a thread: the code host may be slow, and other runs must not wait for it.
         posting = threading.Thread(target=self._post_end, args=(stored, name, times), daemon=True)
         posting.start()
 
@@ -251,15 +251,15 @@ class Dispatcher:
         try:
             try:
                 self._deliver(run, outcome)
-            except Exception as unheard:  # noqa: BLE001  what stays unheard ends the run as well
+            except Exception as unheard:  # noqa: BLE001  the run ends after some tries
                 _log.error("outcome not posted", run=run.run_id, problem=repr(unheard))
                 past = PastWait(Step.DELIVER, times)
                 waiting.postpone_run(steps.make_agent_error(unheard), Step.DELIVER, past)
             self._finish(stored, outcome)
-            # It stays noted as posted: a turn may have read the run before it was over.
+            # The entry in `_unposted` stays: a turn may have read the run before it was over.
         except RunPostponed as postponed:
             self._unposted[name] = times + 1, postponed.wait.until
-        except Exception as problem:  # noqa: BLE001  the run is still there
+        except Exception as problem:  # noqa: BLE001  a later turn tries it again
             _log.error("outcome not stored", run=run.run_id, problem=repr(problem))
             self._unposted[name] = times, read_clock() + _TROUBLE_SECONDS
 

@@ -12,10 +12,10 @@ from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import health
 from agent.telemetry.health import Readiness
 
-#: An intake that is at one delivery for longer is stuck; a question that GitHub leaves without an
-#: answer is given up after 84 s.
+#: An intake that needs longer for one delivery is stuck: after 84 s, it gives up a request that
+#: GitHub leaves without an answer.
 STILL_SECONDS = 120.0
-#: A run that waits for its disk needs so long to find that it is still full.
+#: Seconds that a run needs, after it has waited for disk space, to find the disk still full.
 _RETRY_SECONDS = 60.0
 
 

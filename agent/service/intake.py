@@ -1,6 +1,6 @@
-"""Intake: whether a labelled issue becomes a run, of which text, and when that is revoked.
+"""Intake: whether a labelled issue becomes a run, with which text, and when that is stopped.
 
-Owns the decision and its reason. People without permission may set the label. The event may be
+Owns the decision and its reason. People without permission can set the label. The event may be
 late, doubled or out of order. So everything but the approved text is read again.
 """
 
@@ -17,7 +17,7 @@ from agent.models.ticket import IssueRef, Snapshot
 from agent.text import sanitise
 
 if TYPE_CHECKING:
-    # A command that starts a run loads neither for that.
+    # Only for types: a command that starts a run should not have to load these.
     from agent.github.intake_api import GithubIntakeApi
     from agent.store.sql_run_store import SqlRunStore
     from agent.store.sql_tables import RunRow
@@ -27,7 +27,7 @@ _FRESH_SECONDS = 60.0
 
 class Decision(NamedTuple):
     outcome: Literal["accepted", "stopped", "heard", "ignored", "postponed", "failed"]
-    """As the inbox stores it; `postponed`, until the present run of the issue is over, is not."""
+    """As the inbox stores it; but `postponed` is not stored: the delivery is decided again."""
     reason: str
     run: Run | None = None
     is_routine: bool = False
@@ -45,8 +45,8 @@ def accept_request(
     """Make a run of a labelled issue if the person may start one; may be called twice.
 
     Args:
-        store: None: none is kept, as in a job; what earlier runs have left is found on GitHub.
-        delivery_id: Of the delivery that brought the request; it has at most one run.
+        store: None: runs are not stored, as in a job; what earlier ones left is found on GitHub.
+        delivery_id: Id of the delivery that brought the request; it starts at most one run.
 
     Raises:
         AccessLost: GitHub does not know the issue, or who labelled it.
@@ -58,14 +58,14 @@ def accept_request(
     if refusal := _explain_refusal(request, intake_api):
         return Decision("ignored", refusal)
     run_id = make_run_id(int(now))
-    # An old one may have been answered and forgotten: after an old backup was restored, the
-    # code host remembers more than we do.
+    # An old request may have had a run that our store does not know, if an old backup was restored;
+    # the code host knows it.
     is_late = now - _get_approval_time(request.snapshot) > _FRESH_SECONDS
     if is_late and (earlier := intake_api.find_earlier_run(request.snapshot)):
         if earlier.over or (store and store.find_by_prefix(earlier.run_id, 1)):
             return Decision("ignored", f"run {earlier.run_id} was already started by this label")
-        # The worker of that run has lost it. What it left is found again by its id, and by the time
-        # of its commit.
+        # That run was lost. The new one has its id, and so its start and commit date: by these it
+        # finds what the lost run left.
         run_id = earlier.run_id
     run = Run(
         run_id=run_id,
@@ -155,7 +155,7 @@ def _explain_active(active: Run, request: Request, intake_api: GithubIntakeApi) 
 
 
 def parse_moment(at: str) -> float:
-    """Parse a time of the code host, in seconds since the epoch; 0 if it is none."""
+    """Parse a time of the code host, in seconds since the epoch; 0 if the text is no time."""
     try:
         return datetime.fromisoformat(at).timestamp()
     except ValueError:
@@ -177,7 +177,7 @@ def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | Non
         return f"the label {request.label} does not start a run here; {wanted} does"
     permission = intake_api.read_permission(issue, actor)
     if permission.level == "none":
-        # Setting a label takes access: it was removed since, or GitHub does not know of it yet.
+        # Who sets a label has access: it was removed, or not all of GitHub knows of it yet.
         raise AccessLost(f"{actor}, who set the label, has no access to {issue.repository}.")
     if permission.account_id != snapshot.actor_id:
         return (

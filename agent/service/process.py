@@ -53,12 +53,12 @@ _log = structlog.get_logger()
 _BEAT_SECONDS = 1.0
 #: A code host that cannot be reached at the start is asked again after so long.
 _ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
-#: A service manager kills a process that takes longer than 90 s to stop.
+#: Maximum seconds for the current steps at a stop; service managers kill a process after 90 s.
 _DRAIN_SECONDS = 60.0
-#: As long as one delivery takes, as a rule.
+#: Maximum seconds for the intake at a stop; as a rule, one delivery takes no longer.
 _LEAVE_SECONDS = 5.0
-#: Seconds between looks for work that other processes have added, and of one of several workers
-#: whether it leads.
+#: Seconds between looks for work that other processes have added; and between the looks of a worker
+#: that does not lead whether it now does.
 _LOOK_SECONDS, _FOLLOW_SECONDS = 0.25, 5.0
 #: Seconds until the next turn after an error.
 _TROUBLE_SECONDS = 1.0
@@ -70,7 +70,7 @@ class Worker:
     """Serve inbox and queue until stopped; runs of a killed worker continue.
 
     The caller holds the lock of the data folder. On a stop, the current steps get limited time to
-    finish; their runs continue with another worker, or the next one.
+    finish; their runs continue with another worker, or after the next start.
 
     Args:
         access: Access to GitHub of this process.
@@ -133,7 +133,7 @@ class Worker:
 
         def write_metrics() -> bytes:
             now = read_clock()
-            with suppress(AgentError):  # figures of the database stay while it is away
+            with suppress(AgentError):  # while the database is away, its last figures stay
                 is_paused = store.pauses.find() is not None
                 metrics.note_queue(**store.count_backlog(now)._asdict(), is_paused=is_paused)
                 metrics.note_budgets(list_budget_uses(settings, store.spendings, now))
@@ -264,7 +264,7 @@ def watch_heartbeat(
 ) -> None:
     """Record a heartbeat every second while all loops are alive, until stopped.
 
-    A run may take an hour, so the dispatch has only to exist; the intake has to make progress.
+    All threads have to exist, and the intake has to make progress; a run may take an hour.
 
     Args:
         heartbeat: Heartbeat of the intake.
@@ -278,7 +278,7 @@ def watch_heartbeat(
             if not thread.is_alive() and not stop.is_set():
                 raise PermanentError(f"The loop {thread.name} has stopped, so no work is done.")
         if heartbeat.seconds_since_beat() < STILL_SECONDS:
-            with suppress(AgentError):  # of a database that is away the next beat knows
+            with suppress(AgentError):  # if the database is away, the next beat tries again
                 inbox.beat(leads=leads())
         else:
             _log.error("the intake is stuck", seconds=round(heartbeat.seconds_since_beat()))
@@ -292,7 +292,7 @@ def wait_until_known(access: Access, inbox: Inbox, stop: threading.Event) -> boo
     Raises:
         SettingsInvalid: The server is not the code host, or does not know us.
     """
-    # In a thread, since a code host that hangs must delay neither signs of life nor the end.
+    # In a thread, since a code host that hangs must delay neither heartbeats nor a stop.
     answer: Future[None] = Future()
     _thread("login", _connect_until_known, access, answer, stop).start()
     while not answer.done() and not stop.is_set():

@@ -17,9 +17,9 @@ from agent.text.check_summary import format_count
 
 #: Open pull requests of a repository that are looked at when their base branch has moved.
 _MOST_PULLS = 20
-#: GitHub finds out about conflicts within a minute, and of some pull requests never.
+#: Age up to which a push waits for GitHub to find conflicts: usually a minute, sometimes for ever.
 _MOST_SECONDS = 600.0
-#: A run that takes longer has waited, or its worker is gone.
+#: Age up to which a push waits for a run: one that takes longer has waited, or lost its worker.
 _LONGEST_RUN = 2 * 3600.0
 
 
@@ -34,7 +34,7 @@ def handle_event(
 ) -> Decision:
     """Note the state of a pull request of ours, or have its checks fixed or its base merged.
 
-    May be done twice.
+    May be called twice.
 
     Args:
         quiet: Seconds in which nothing else may happen before a follow-up begins.
@@ -58,7 +58,7 @@ def handle_event(
     first = run.run.first
     newest = store.find_newest_run(event.repository_id, run.run.snapshot.issue.number)
     if newest and newest.active and newest.state is RunState.PUBLISHING:
-        # Its record has to be complete, should its process be killed.
+        # If that run is killed while it replaces this one, it must find this one recorded as open.
         return Decision("postponed", f"run {newest.run_id} may just be replacing it")
     if pull.state != "open" and run.active and (about := run.run.follow_up):
         words = f"Pull request #{about.pull} was {pull.state}, so its follow-up was stopped."
@@ -75,7 +75,7 @@ def handle_event(
 def _read_pull(
     event: ConversationEvent, issue: IssueRef, number: int, intake_api: GithubIntakeApi
 ) -> PullEnd | None:
-    # In the repository as it is called by now.
+    # The event has the repository's present name.
     pull = replace(issue, repository=event.repository, number=number, issue_id=0)
     return intake_api.read_pull(pull)
 
@@ -112,8 +112,8 @@ def _handle_push(
 ) -> Decision:
     """Queue follow-ups that merge the base branch into our pull requests that conflict with it.
 
-    They conflict in git, or both sides add migrations to a folder, which then fork. An active run
-    may open one that conflicts: then the push is decided once more after it.
+    The conflict is in git, or both sides add migrations to a folder, which then fork. An active run
+    may still open a pull request that conflicts: then the push is decided again after it.
 
     Args:
         age: Seconds since the push was received.
@@ -127,7 +127,7 @@ def _handle_push(
         if _is_left_to_people(update):
             continue
         if update and update.active and update.queued_at >= now - age:
-            # If the push is decided once more, the follow-up that it queued merges it.
+            # This push was decided before, and has queued this follow-up, which will merge it.
             queued += 1
             continue
         pull = _read_pull(event, opened.run.snapshot.issue, about.number, intake_api)

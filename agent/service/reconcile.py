@@ -18,7 +18,7 @@ _log = structlog.get_logger()
 
 #: GitHub keeps its log for so long.
 _REACH_SECONDS = 3 * 86_400.0
-#: A delivery may take long, and the log has it under the time of its attempt.
+#: The log gives the time of the attempt, but may list a delivery that took long only later.
 _OVERLAP_SECONDS = 1_800.0
 #: Pages of a hundred deliveries each, in one turn.
 _MOST_PAGES = 500
@@ -36,9 +36,9 @@ class MissedDeliveries:
         # `seconds` between two reads of the log.
         self._log, self._inbox, self._seconds = log, inbox, seconds
         self._read_from = -math.inf
-        """Older deliveries were read, and are not missing."""
+        """Time before which no delivery is missing, since all of them were read."""
         self._gone: set[str] = set()
-        """In the log, and not on GitHub any more."""
+        """Ids of deliveries that are in the log, but whose payload GitHub has no more."""
 
     def run_once(self) -> float:
         """Read the log and fetch missing deliveries, oldest first; return the seconds to wait."""
@@ -79,7 +79,7 @@ class MissedDeliveries:
         page = self._log.read_page(None)
         now, down_to = page.now, max(page.now - _REACH_SECONDS, self._read_from)
         for _ in range(_MOST_PAGES):
-            # Newest first: later entries are older attempts.
+            # The log is newest first, so that an earlier attempt replaces a later one.
             sent |= {
                 attempt.delivery_id: attempt
                 for attempt in page.deliveries

@@ -1,4 +1,4 @@
-"""Build the environment of a repository: run its set-up lines in an empty one, once.
+"""Build the environment of a repository: run its set-up lines once, in an empty one.
 
 Read this module first; it has the order of the work and nothing else:
 
@@ -9,7 +9,7 @@ Read this module first; it has the order of the work and nothing else:
     setup_commands    runs the lines once, and stores the files that they create as layers
     toolsets          the tools of the checks
 
-An environment is built once for all files that its lines have read, and is read-only afterwards.
+A built environment is read-only, and used again until a file changes that its lines have read.
 """
 
 import hashlib
@@ -50,9 +50,9 @@ Clients = tuple[Sandbox, PackageIndex, Settings, Callable[[str], None]]
 def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Environment:
     """Return the environment of a work tree; build it unless it is stored.
 
-    It may run twice, also at the same time: the second call waits for the first and uses its
-    result. The use is noted, so clean-up does not remove it for days. A change is set up by the
-    lines of its base.
+    Several processes may call this at the same time: one builds, the others wait and use its
+    result. The use is noted, so that clean-up does not remove the environment for days. A change
+    is set up by the lines of its base.
 
     Raises:
         EnvironmentFailed: A line fails or reaches a limit, or no Python fits.
@@ -110,7 +110,7 @@ def _add_tools(
     """Add the tools that have their own environments."""
     if (project := request.project) is None:
         return environment
-    # Not the day: tools are shared, and would be installed again for nearly every commit.
+    # By month: by day, the shared tools would be installed again for nearly every commit.
     month = _find_end(request.committed, of_month=True)
     pins = {**project.tool_pins}
     for tool in project.node_tools - pins.keys():
@@ -121,7 +121,7 @@ def _add_tools(
 
 
 def _find_end(committed: int, *, of_month: bool = False) -> str | None:
-    """Return the day after a commit, or after its month; None: in the future, or not known."""
+    """Return the day after a commit, or after its month; None: it is in the future or not known."""
     day = datetime.fromtimestamp(committed, UTC).date()
     after = day + timedelta(days=1)
     if of_month:
@@ -147,10 +147,10 @@ def reuse_environment(
     """Return the environment that was built for a request earlier; rebuild one that was evicted.
 
     Raises:
-        CacheGone: A new one would differ, by the programs that are installed here today.
+        CacheGone: The rebuilt one differs, since other programs are installed here today.
     """
     rebuilt = ensure_environment(request, *clients)
-    # The digest of what a layer was made of, without the number of the layer itself.
+    # A layer's key is a digest of what it was made of, and a random number at the end.
     before, after = environment.key.rsplit("-", 1)[0], rebuilt.key.rsplit("-", 1)[0]
     if (before, environment.packages) != (after, rebuilt.packages):
         raise CacheGone(

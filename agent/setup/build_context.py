@@ -42,7 +42,7 @@ class BuildContext:
         return next(matching, roots[0] if roots else Root())
 
     def run(self, order: SandboxRequest) -> SandboxResult:
-        """Run a command in that root file system, with the interpreter mounted."""
+        """Run a command in the interpreter's root file system, with the interpreter mounted."""
         mounts = (*mount_python(self.interpreter), *order.mounts)
         return self.sandbox.run(replace(order, root=self.interpreter.root, mounts=mounts))
 

@@ -11,13 +11,13 @@ from agent.setup import obstacles
 @dataclass(frozen=True)
 class Candidate:
     name: str
-    """Part of its steps' names; empty: as configured, or by a template."""
+    """Part of the names of its steps; empty: the set-up is the configured one, or a template's."""
     why: str
     """Its source, for people."""
     lines: str = ""
     """Configuration as YAML; it overrides `over`."""
     over: Contract | None = None
-    """None: the repository's own configuration."""
+    """The contract that `lines` override; None: the repository's own configuration."""
     origin: str = "a model found"
     """The source of `lines`, for people: subject and verb of a sentence."""
     looks_early: bool = False
@@ -33,7 +33,7 @@ class TriedSetup:
     """Servers that were added."""
     prepared: Prepared | None = None
     report: CheckReport | None = None
-    """None: it could not be built, or was not tried."""
+    """Results of its checks on base; None: it could not be built, or was not tried."""
     problem: AgentError | None = None
     """Why it could not be built."""
 
@@ -43,7 +43,7 @@ class TriedSetup:
 
     @property
     def contract(self) -> Contract | None:
-        """The contract with its lines; None: it was not built."""
+        """The contract with the candidate's lines; None: the set-up was not built."""
         return self.prepared.contract if self.prepared else None
 
     @property
@@ -66,10 +66,10 @@ class TriedSetup:
 
     @property
     def rank(self) -> tuple[bool, bool, tuple[int, int], int]:
-        """Greater is better: by passing tests; without any, by how far the runner came."""
+        """Rank by passing tests, without any by how far the runner came; greater is better."""
         if (tests := self.tests) is None:
             return False, not self.candidate.lines, (0, 0), 0
-        # With equal passes, fewer failures are better, files that were not collected included.
+        # With equal passes, fewer failures are better; a file that cannot be collected is one, too.
         rate = tests.count("passed"), -tests.count("failed", "error")
         return True, self.has_result, rate, len(tests.items)
 

@@ -37,7 +37,7 @@ class Distribution:
 
     @cached_property
     def _address(self) -> str:
-        """Where it was taken from, if that is no package index."""
+        """Address that it was installed from; empty: a package index."""
         match = _ADDRESS.search(self._found.read_text("direct_url.json") or "")
         return match[1] if match else ""
 
@@ -48,12 +48,12 @@ class Distribution:
 
     @property
     def source(self) -> str:
-        """Address that it was taken from, where that is neither the repository nor an index."""
+        """Address that it was installed from; empty: the repository itself or a package index."""
         return "" if self.is_local else self._address
 
     @property
     def requires(self) -> set[str]:
-        """Normalised names of what it needs, with any extra."""
+        """Normalised names of the packages that it or one of its extras requires."""
         heads = map(_NAME.match, map(str, self._found.metadata.get_all("Requires-Dist") or []))
         return {str(canonicalize_name(head[0])) for head in heads if head}
 
@@ -68,7 +68,7 @@ class Distribution:
 
 
 def find_unmet(declared: Iterable[str], environment: Environment) -> tuple[str, ...]:
-    """List the requirements that an environment does not meet, each with the version it has."""
+    """List the requirements that an environment does not meet, each with the installed version."""
     versions, python = environment.versions, environment.interpreter.version
     minor = ".".join(python.split(".")[:2])
     facts = {"python_version": minor, "python_full_version": python}
@@ -92,10 +92,10 @@ def find_unasked(
         sources: Declarations that may name an address.
 
     Returns:
-        Names; if a package comes from an undeclared address, its name with that.
+        Names; `NAME from ADDRESS` if a package comes from an undeclared address.
     """
     old, new = map(list_installed, (base, head))
-    # The build of the project's own package decides what that requires, so it does not count.
+    # What local packages require does not count: the change's own build can write it.
     required, waiting = {name for name, package in new.items() if package.is_local}, {*declared}
     while waiting:
         name = waiting.pop()
@@ -114,15 +114,15 @@ def find_unasked(
 def find_altered(base: str, head: str) -> tuple[str, ...]:
     """Find installed files of a change that no package of an index accounts for.
 
-    What the change itself builds may write what it likes while it is set up: a file of a package
-    that base has in the same version, or one that belongs to no package.
+    Code that the change builds during set-up can write any file: one of a package that base has in
+    the same version, or one that belongs to no package.
     """
     old, new = _list_owners(base), _list_owners(head)
     recorded = {pair for package in list_installed(base).values() for pair in package.list_hashes()}
     found = []
     for place in sorted(Path(head).glob("lib/python3*/site-packages/**/*")):
         in_base = Path(base, place.relative_to(head))
-        # Bytecode is made anew once the lines have ended.
+        # After the set-up lines, all bytecode is compiled again.
         is_compiled = place.parent.name == BYTECODE
         if not place.is_file() or is_compiled or place.name in _OF_INSTALLERS:
             continue
@@ -136,14 +136,14 @@ def find_altered(base: str, head: str) -> tuple[str, ...]:
             continue
         with place.open("rb") as file:
             digest = urlsafe_b64encode(file_digest(file, "sha256").digest()).decode().rstrip("=")
-        # Of a file that two packages have, either's may be installed last.
+        # If two packages of base have this file, the content of either is expected.
         if (path, digest) not in recorded:
             found.append(path)
     return tuple(found)
 
 
 def _list_owners(environment: str) -> dict[str, Distribution]:
-    """List the files of an environment's packages, by their paths in its site-packages."""
+    """Return which package has each file, by the file's path in the environment's site-packages."""
     installed = list_installed(environment).values()
     return {file: owner for owner in installed for file in owner.list_files()}
 

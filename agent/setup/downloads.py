@@ -1,4 +1,4 @@
-"""Cache the downloads of gateways that their server calls immutable (RFC 8246), by address."""
+"""Cache what gateways download, by address, if the server calls it immutable (RFC 8246)."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from typing import IO, BinaryIO
 
 from agent.telemetry.private_files import write_private_file
 
-#: Headers of requests that select one of several answers of an address.
+#: Request headers by which a server chooses one of several answers for the same address.
 _VARYING = ("accept", "accept-encoding")
 _STORED = ("content-type", "content-encoding", "cache-control")
 
@@ -28,7 +28,7 @@ class CachedDownload:
 
 
 class Downloads:
-    """Files below a folder; the least recently used are deleted first."""
+    """Downloads in a folder; the least recently used are deleted first."""
 
     def __init__(self, folder: Path, most_bytes: int = 8 * 1024**3) -> None:
         self._folder, self._most_bytes = folder, most_bytes
@@ -47,7 +47,7 @@ class Downloads:
     def open(
         self, url: str, request_headers: Mapping[str, str], status: int, headers: Mapping[str, str]
     ) -> Iterator[IO[bytes] | None]:
-        """Open a file for an answer, stored if the block succeeds; None: it may not be stored."""
+        """Yield a file for an answer, stored if the block succeeds; None: it may not be stored."""
         control = headers.get("cache-control", "").lower()
         is_fit = status == 200 and not {"set-cookie", "content-range"}.intersection(headers)
         is_fit &= "immutable" in control and "no-store" not in control and "private" not in control

@@ -27,9 +27,9 @@ DETECTED = {
     "checks.types": "types",
     "checks.lint": "lint",
 }
-"""Attributes of a detected project, by the keys that they are values of."""
+"""For each key that can be detected, the attribute of a detected project with its value."""
 _DEFAULT, _NOTHING = "default", "nothing was detected"
-#: Keys that the operator bounds, with the setting that does.
+#: Keys whose values the operator bounds, each with the setting for the bound.
 _BOUNDED = {
     "limits.minutes": "max_minutes",
     "limits.usd": "model_usd",
@@ -42,7 +42,7 @@ _BOUNDED = {
 class LoadedConfig:
     config: RepoConfig
     source: load.ConfigSource | None
-    """None where the repository has none."""
+    """None: the repository has no configuration."""
 
     @cached_property
     def document(self) -> Document:
@@ -62,7 +62,7 @@ class EffectiveValue(Record):
     key: str
     value: object
     origin: str
-    """`file:line`, `detected`, `default`, or the bound."""
+    """`file:line`, `detected`, `default`, or the bound that applies."""
     meaning: str = ""
 
     @property
@@ -89,7 +89,7 @@ def list_values(
                 value, origin = detected
             meaning = " ".join((field.description or "").split())
             yield EffectiveValue(key=key, value=value, origin=origin or _DEFAULT, meaning=meaning)
-    # It imports all rules, which most commands do not need.
+    # Imported late: it imports all rules, which most commands do not need.
     from agent.policy import registry
 
     for rule in registry.RULES:
@@ -109,7 +109,7 @@ def explain_rule(rule: Rule, read: LoadedConfig) -> EffectiveValue:
 
 
 def read_detected(key: str, project: Project) -> object:
-    """Return the detected value of a key, in the configuration's form; None: nothing."""
+    """Return the detected value of a key, in the configuration's form; None: not detected."""
     try:
         value: object = operator.attrgetter(DETECTED[key])(project)
     except AttributeError:  # no Django

@@ -1,10 +1,10 @@
 """Serve the only network of a set-up sandbox: a gateway that reads packages, and nothing else.
 
 It runs on the host, on a unix socket, in threads of the process that opened it. It ends TLS with
-its own authority, which only its sandboxes trust, so that it sees every request: GET and HEAD
-without a body, for hosts on a short list. It adds the credentials of private indexes, and stores
-answers that their server calls immutable. Git may fetch from the hosts of git that the operator
-names. It answers all other requests with 403 or 405, and notes them.
+its own authority, which only its sandboxes trust, so that it sees every request. It forwards GET
+and HEAD without a body to hosts on a short list, adds the credentials of private indexes, and
+stores answers that their server calls immutable. Git may fetch from the operator's hosts of git
+and the repository's own. All others get 403 or 405, and are noted; malformed ones get 400.
 """
 
 import base64
@@ -44,14 +44,14 @@ from agent.setup.downloads import CachedDownload, Downloads
 from agent.setup.package_index import HostPort, IndexAccess, PackageIndex, parse_target
 
 _log = structlog.get_logger()
-#: Indexes of packages of other languages.
+#: Hosts of npm's and Debian's packages, which set-up commands may read, too.
 HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
 _IDLE_SECONDS = 120.0
 #: The kernel allows 107 bytes for the path of a socket.
 _LONGEST_HOME = 80
 #: Maximum number of noted refusals, and of addresses without an answer.
 _MOST_NOTES = 50
-#: Maximum size of a git client's list of commits that it has and wants.
+#: Maximum bytes of the list in which a git client names the commits that it has and wants.
 _MOST_BODY = 1024**2
 #: Headers of a request that are forwarded, and headers of an answer that are not.
 _FORWARDED = frozenset(
@@ -211,22 +211,25 @@ class Gateway(ThreadingUnixStreamServer):
     def make_context(self, host: str) -> ssl.SSLContext:
         """Return a TLS context for a host."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._authority.issue_cert(host).configure_cert(context)
+        certificate = self._authority.issue_cert(host).private_key_and_cert_chain_pem
+        # Of a killed process, what is in this folder is removed later.
+        with certificate.tempfile(dir=str(Path(self.outlet.socket).parent)) as path:
+            context.load_cert_chain(path)
         return context
 
     # --- allowed hosts ------------------------------------------------------------------------
 
     def check(self, wanted: HostPort) -> None:
-        """Raise _RefusedError for a host that is on no list, or is an internal one."""
+        """Raise _RefusedError for a host on no list, or an internal one from the repository."""
         if wanted not in self._allowed and wanted not in self._named:
             raise _RefusedError(403, f"{wanted} (not an allowed host)")
         if wanted in self._named and self._network.is_internal(wanted.host):
             raise _RefusedError(403, f"{wanted} (a host of an internal network)")
 
     def find_login(self, wanted: HostPort, path: str) -> str:
-        """Return the credentials for a path; empty: none. The longest matching index counts.
+        """Return the credentials for a path; empty: none. The index with the longest path counts.
 
-        Only requests for pages and files of an index get them, not for other paths of its host.
+        Only requests for pages and files of an index get them, not other paths of its host.
         """
         clean = posixpath.normpath(unquote(path))
         logins = {
@@ -249,7 +252,7 @@ def _find_folder(url: str) -> str:
 
 
 class _Network(httpcore.SyncBackend):
-    """Connects to hosts, and looks each name up once: of many look-ups, one may fail."""
+    """Connects to hosts; looks each name up only once, since one of many look-ups may fail."""
 
     def __init__(self, resolve: Callable[..., Any]) -> None:
         self._find, self._lock = cache(resolve), threading.Lock()
@@ -259,7 +262,7 @@ class _Network(httpcore.SyncBackend):
             return [place[0] for *_, place in self._find(host, None, type=socket.SOCK_STREAM)]
 
     def is_internal(self, host: str) -> bool:
-        """Check whether a host is internal; if its name is not found, only a proxy can know."""
+        """Check whether a host is internal; False if its name is not found: a proxy may know it."""
         with suppress(OSError):
             return not all(is_public(address) for address in self._list_addresses(host))
         return False
@@ -279,7 +282,7 @@ def _make_client(accesses: tuple[IndexAccess, ...], network: _Network) -> httpx.
     """Make the client for requests to hosts, without headers or cookies of its own.
 
     Raises:
-        SettingsInvalid: The variables of this machine name a proxy without HTTP.
+        SettingsInvalid: The variables of this machine name a proxy that does not speak HTTP.
     """
     trusted = ssl.create_default_context()
     for bundle in {access.ca_bundle for access in accesses} - {None}:
@@ -299,7 +302,7 @@ def _make_client(accesses: tuple[IndexAccess, ...], network: _Network) -> httpx.
             " Use http://host:port, or exempt the indexes with NO_PROXY."
         ) from None
     client.headers.clear()
-    # A client accepts no backend, and only its own transports read the variables for proxies.
+    # httpx has no option for a backend, and would not use proxies with a transport of ours.
     for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
         if isinstance(transport, httpx.HTTPTransport):
             transport._pool._network_backend = network  # noqa: SLF001
@@ -313,7 +316,7 @@ class _Requests(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = _IDLE_SECONDS
     _host: HostPort | None = None
-    """The host that CONNECT names."""
+    """The host that CONNECT has named; None: requests are for the gateway itself."""
 
     def do_CONNECT(self) -> None:
         match = re.fullmatch(r"\[?([0-9A-Za-z.:_-]+?)\]?:(\d{1,5})", self.path)
@@ -368,7 +371,7 @@ class _Requests(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(words)
-            # A client that is still sending would not read the answer.
+            # The rest is read, since a client that is still sending would not read the answer.
             size = self.headers.get("Content-Length", "") if hasattr(self, "headers") else ""
             self.connection.settimeout(2.0)
             self.rfile.read(min(int(size), _MOST_BODY) if size.isdecimal() else 0)
@@ -405,7 +408,7 @@ class _Requests(BaseHTTPRequestHandler):
                 raise _RefusedError(400)
             self.server.check(wanted)
         elif named != [wanted.host]:
-            # A server with several names would use the header.
+            # A server of several sites would choose by this header, which `check` has not seen.
             raise _RefusedError(400, f"{wanted} (a request for another host)")
         if not re.fullmatch(r"/[\x21-\x7e]*", path):
             raise _RefusedError(400)
@@ -475,7 +478,7 @@ class _Requests(BaseHTTPRequestHandler):
         sent: dict[str, str],
         store: Downloads | None,
     ) -> None:
-        """Return an answer to the client, and store it if its and the `sent` headers allow that."""
+        """Pass an answer on; store it if its headers and the request's (`sent`) allow that."""
         headers, status = dict(answer.headers), answer.status_code
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self.server.note_fault(request, f"{answer.url.host}: HTTP {status}")
@@ -528,8 +531,8 @@ def open_gateway(
 
     Args:
         index: None: no package index is allowed.
-        git_hosts: The repository's own host; ignored where the operator lists all hosts.
-        named: Hosts of package indexes that the repository names; ignored there, too.
+        git_hosts: The repository's own host; ignored if the setting `index_hosts` is `listed`.
+        named: Hosts of package indexes that the repository names; ignored then, too.
     """
     if settings.index_hosts == "listed":
         git_hosts = named = ()
@@ -538,7 +541,7 @@ def open_gateway(
         urls = (access.url for access in index.list_accesses())
         allowed += (*urls, *settings.allow_hosts, *index.file_addresses)
     downloads = Downloads(storage.folder(settings) / "downloads")
-    # Clean-up finds it there after a kill; a socket's path may be too long for that.
+    # After a kill, clean-up finds it in the data folder; but the socket's path has a limit.
     beside = settings.home if len(os.fsencode(settings.home)) < _LONGEST_HOME else None
     with tempfile.TemporaryDirectory(
         prefix="gateway-", dir=beside, ignore_cleanup_errors=True

@@ -24,7 +24,7 @@ from repo_config.tree import Tree
 
 FOLDER = "pythons"
 """Folder in the data folder for interpreters that are fetched, or that the operator installs."""
-#: Our own scripts and pinned tools need OLDEST; NEWEST is the newest that is chosen unasked.
+#: Our own scripts and pinned tools need OLDEST. Unless named, none above 3.NEWEST is chosen.
 OLDEST, NEWEST = Version("3.9"), 14
 #: Imports modules that checks need and a build of Python may lack; prints version and path.
 _TRIAL = """
@@ -44,13 +44,13 @@ class PythonHints(Record):
     minors: tuple[int, ...] = ()
     """Minor versions that `requires` allows; empty: any."""
     tested: tuple[str, ...] = ()
-    """The minor versions of CI's testing jobs, or of all jobs; none if a version file names one."""
+    """Minor versions of CI's test jobs, else of all its jobs; empty: a version file names one."""
     committed: int = 0
     """Time of the commit, in seconds since the epoch; 0: not known."""
 
     @property
     def newest(self) -> int:
-        """The newest minor version of the year before the commit: projects follow a release later.
+        """The minor version of the year before the commit: projects support a new one only later.
 
         One is released each October (PEP 602).
         """
@@ -126,8 +126,8 @@ def may_fetch(settings: Settings, roots: Sequence[Root]) -> bool:
 def list_minors(asked: str | None, hints: PythonHints) -> list[str]:
     """List minor versions, best first.
 
-    Without a configured one, these are the version file's; those that CI tests; those of the
-    commit's time, newest first; then later ones, for which packages of that time have no wheels.
+    Without `asked`: the version file's; those that CI tests; those of the commit's time, newest
+    first; then later ones, oldest first, for which packages of that time have no wheels.
     """
     if asked:
         return [asked]
@@ -145,7 +145,7 @@ def rank_interpreters(
 ) -> list[Interpreter]:
     """Order fitting interpreters, best first.
 
-    Of a minor version, released ones come first, then those of the system, then newer ones.
+    Of a minor version: releases before pre-releases, the system's before others, newer first.
     """
     minors = list_minors(asked, hints)
 
@@ -191,7 +191,7 @@ def _explain_none(
 
 
 def find_pythons(settings: Settings, roots: Sequence[Root]) -> tuple[Interpreter, ...]:
-    """List the interpreters of the roots of sandboxes, and those of this machine by uv."""
+    """List the interpreters in sandboxes' images, and those that uv finds on this machine."""
     pythons = [
         Interpreter(version=root.name, path="python3", root=root.name)
         for root in roots
@@ -203,7 +203,7 @@ def find_pythons(settings: Settings, roots: Sequence[Root]) -> tuple[Interpreter
         prefix = Path(os.path.realpath(row["path"])).parent.parent
         path = prefix / "bin" / f"python3.{row['version_parts']['minor']}"
         is_system = prefix.is_relative_to("/usr")
-        # Free-threaded and debug builds need other wheels than their version.
+        # Free-threaded and debug builds need other wheels than usual builds of their version.
         is_usual = (row["implementation"], row["variant"]) == ("cpython", "default")
         if is_usual and path.exists() and (shows_machine or not is_system):
             facts = {"version": row["version"], "prefix": str(prefix), "path": str(path)}
@@ -214,7 +214,7 @@ def find_pythons(settings: Settings, roots: Sequence[Root]) -> tuple[Interpreter
 
 
 def _list_interpreter_folders(settings: Settings) -> Iterator[str]:
-    """Yield folders of programs: of the data folder, of pyenv, and of PATH, without shims."""
+    """Yield folders that may contain Pythons: of the data folder, pyenv and PATH, without shims."""
     home = Path.home()
     for parent, pattern in (
         (settings.home / FOLDER, "*/bin"),
@@ -226,7 +226,7 @@ def _list_interpreter_folders(settings: Settings) -> Iterator[str]:
             continue  # this user cannot read it
     yield from ("/usr/bin", "/usr/local/bin")
     for folder in os.environ.get("PATH", "").split(os.pathsep):
-        # A shim starts the version that the current folder names; pyenv's versions are listed.
+        # A shim starts the version that the current folder names; pyenv's own are listed above.
         if Path(folder).is_absolute() and "shims" not in Path(folder).parts:
             yield folder
 

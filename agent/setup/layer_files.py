@@ -1,4 +1,4 @@
-"""Clean the files that set-up commands and packages leave, which become layers below trees.
+"""Clean the files that set-up commands and packages leave; they become layers below work trees.
 
 Foreign code wrote them, so no link in them is followed.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from agent.git import folders
 
 ENVIRONMENT = "environment"
-#: Folders with more than these are mounted; smaller ones are copied into each sandbox.
+#: Folders with more entries are mounted in each sandbox; smaller ones are copied into it.
 _FEW_ENTRIES = 2000
 
 
@@ -36,7 +36,7 @@ def _walk(top: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
 
 
 def mark_entries(top: Path) -> dict[str, tuple[object, ...]]:
-    """Return, by path, a mark of each file and link that changes when it is written to."""
+    """Return a mark of each file and link, by path; the mark changes when it is written to."""
     return {
         path: (str(place.readlink()),)
         if stat.S_ISLNK(state.st_mode)
@@ -57,7 +57,7 @@ def remove_special(top: Path, links: dict[str, tuple[object, ...]] | None = None
 
 
 def delete_repository_files(top: Path, tree: Path) -> list[str]:
-    """Remove files of the repository from what commands left; return the paths they altered.
+    """Remove written files that the repository has, too; return the paths that commands altered.
 
     Args:
         top: Folder with the files that the commands have written.

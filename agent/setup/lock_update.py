@@ -33,7 +33,7 @@ from repo_config.tree import FolderTree, Tree
 _POETRY = "tool run --from 'poetry<3' poetry"
 #: PDM breaks with newer versions of its dependencies; the extra `locked` pins them.
 _PDM = "tool run --from 'pdm[locked]<3' pdm"
-#: By the tool that writes the lock. A lock that is up to date does not change.
+#: Commands by the tool that writes the lock; they do not change a lock that is up to date.
 _COMMANDS = {
     "uv": "{uv} lock",
     "poetry": f"{{uv}} {_POETRY} check --lock || {{uv}} {_POETRY} lock --no-interaction",
@@ -51,7 +51,7 @@ class UpdatedLocks(NamedTuple):
     """Locks and compiled requirements, by their paths from the root of the repository."""
 
     contents: dict[str, bytes]
-    """Of changed ones."""
+    """New contents of those that changed."""
     failed: dict[str, str]
     """Output of the commands that could not compile requirements."""
 
@@ -103,10 +103,10 @@ def update_locks(
 
 
 def _write_compile(file: CompiledFile, tree: Tree) -> str:
-    """Write the line that compiles a file; its header stays the same."""
+    """Write the line that compiles a file; the command in the file's header stays the same."""
     uv, arguments = _call_uv(tree, is_for_lock=True), list(file.arguments)
     if file.tool == "pip-compile":
-        # It would write this machine's index into the file.
+        # Without this option, it would write this machine's index into the file.
         arguments.append("--no-emit-index-url")
     command = f"{_COMPILERS[file.tool].format(uv=uv)} {shlex.join(arguments)}"
     shown = shlex.quote(file.command)
@@ -115,7 +115,7 @@ def _write_compile(file: CompiledFile, tree: Tree) -> str:
 
 
 def _call_uv(tree: Tree, *, is_for_lock: bool) -> str:
-    # The first word is the name of the program.
+    # The first word is `uv`; a sandbox needs the program's path instead.
     words = templates.choose_uv(ProjectFiles(tree), is_for_lock=is_for_lock)[1:]
     return shlex.join((uv_program.PATH, *words))
 
@@ -123,7 +123,7 @@ def _call_uv(tree: Tree, *, is_for_lock: bool) -> str:
 def _run(
     request: EnvironmentRequest, commands: dict[str, str], build_context: BuildContext
 ) -> SandboxResult:
-    """Run the commands in one sandbox; return also the files that they alter at their paths."""
+    """Run the command of each path in one sandbox; the result has the files that they alter."""
     build_context.say(f"updating {', '.join(commands)}")
     python = build_context.interpreter
     places = (posixpath.join(SANDBOX_TREE, path) for path in commands)

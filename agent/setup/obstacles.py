@@ -20,7 +20,7 @@ _MOST_STEPS = 6
 #: Part of the system's error message.
 _PORT_TAKEN = "already in use"
 LONGEST = 300
-"""Maximum length of one quotation of foreign text, in characters."""
+"""Maximum length of one quoted output or command, in characters."""
 
 
 class Obstacle(Record):
@@ -50,8 +50,8 @@ def find_obstacle(
     """Describe why no test of base runs.
 
     Args:
-        tests: Their run on base; None: no environment could be built.
-        problem: Why none could be built, or what it lacks.
+        tests: The run of base's tests; None: no environment could be built.
+        problem: Why no environment could be built, or what it lacks.
         lines: The set-up so far.
         steps: CI's steps that did not run here.
     """
@@ -97,7 +97,7 @@ def name_way(lines: Sequence[str]) -> str:
 
 
 def quote_as_code(text: str) -> str:
-    """Quote foreign text as code for a sentence: one line, cut, with the repository's paths."""
+    """Quote output or a command as code: one line, cut, with paths from the repository's root."""
     flat = " ".join(text.split()).replace("`", "'").replace(f"{SANDBOX_TREE}/", "")
     return f"`{flat if len(flat) <= LONGEST else f'{flat[: LONGEST - 1]}…'}`"
 
@@ -122,7 +122,7 @@ def count_tests(tests: TestRun) -> int:
 
 
 def is_poor(tests: TestRun) -> bool:
-    """Check whether with another set-up more tests may pass, also if a limit ended them."""
+    """Check whether more tests may pass with another set-up; also true if a limit ended them."""
     return bool(tests.limit or tests.unrun) or passes_few(tests)
 
 
@@ -144,7 +144,7 @@ def share_passed(tests: TestRun) -> float | None:
 
 
 def may_improve(tests: TestRun) -> bool:
-    """Check whether another set-up is worth a try, also if one module cannot be imported."""
+    """Check whether another set-up is worth a try: `is_poor`, or a module cannot be imported."""
     return is_poor(tests) or any(item.is_collection for item in tests.items)
 
 

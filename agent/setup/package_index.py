@@ -1,6 +1,6 @@
 """Read the operator's package indexes, and their hosts, from the variables of uv and pip.
 
-If an index has its files on another host, the operator adds that to MERGEWRIGHT_ALLOW_HOSTS.
+If an index has its files on another host, the operator adds that host to MERGEWRIGHT_ALLOW_HOSTS.
 """
 
 import os
@@ -17,7 +17,7 @@ from agent.models.record import Record
 
 _PUBLIC = "https://pypi.org/simple/"
 _PUBLIC_FILES = "https://files.pythonhosted.org/"
-#: Variables of the default index, the first of which counts, and of indexes that precede it.
+#: Variables for the default index (the first that is set counts), and for indexes before it.
 _DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 _MORE = ("UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL")
 _CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
@@ -32,7 +32,7 @@ class HostPort(NamedTuple):
     port: int = 443
 
     def __str__(self) -> str:
-        """Return it for people, cut: a client may have invented a long name."""
+        """Return `host:port` for people, cut: a client may have invented a long name."""
         return f"{self.host[:120]}:{self.port}"
 
 
@@ -58,7 +58,7 @@ class PackageIndex:
     """The operator's simple indexes.
 
     Raises:
-        SettingsInvalid: A configured address is not one of a web index.
+        SettingsInvalid: The configured default index has no web address.
     """
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
@@ -81,7 +81,7 @@ class PackageIndex:
 
     @property
     def mark(self) -> str:
-        """A text for keys: the addresses; `public` stands for the default one if none is set."""
+        """The addresses, for cache keys; `public` stands for the default index if none is set."""
         others = [access.url for access in self._others]
         return " ".join([*others, "public" if self._is_public else self._default.url])
 
@@ -110,7 +110,7 @@ class PackageIndex:
         return IndexAccess(url=url.rstrip("/") + "/", login=login, ca_bundle=self._ca_bundle)
 
     def _list_logins(self, name: str, user: str | None, password: str | None) -> Iterator[str]:
-        """Yield the credentials in an address, and in uv's variables for an index of a name."""
+        """Yield the credentials in an address, and in uv's variables for the index of this name."""
         if user or password:
             yield f"{unquote(user or '')}:{unquote(password or '')}"
         start = f"UV_INDEX_{re.sub(r'[^A-Z0-9]', '_', name.upper())}"

@@ -36,7 +36,7 @@ _OPENING = """\
 """
 #: Files at the top of a project's folder.
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt")
-#: Share of all test files that makes a folder the project, although others have some.
+#: A folder with this share of all test files is the project, although others have some.
 _MOST_TESTS = 0.75
 #: Share of the tests that may stop passing before a model searches again.
 _LESS = 0.1
@@ -65,7 +65,7 @@ def propose(tree: Tree, measured: Mapping[str, Any]) -> str:
 
 
 def complete(tree: Tree, config: RepoConfig, measured: Mapping[str, Any], *, is_new: bool) -> str:
-    """Write a configuration, or a new one, with the values of a measured set-up.
+    """Add the values of a measured set-up to a configuration, or propose a new one with them.
 
     Returns:
         The whole file; empty: nothing is missing.
@@ -133,7 +133,7 @@ def find_difference(old: RepoConfig, new: RepoConfig) -> dict[str, Any]:
 
 
 def override(lower: Any, upper: Any) -> Any:
-    """Replace values of a configuration by others, key by key."""
+    """Return `lower` with the values of `upper` instead of its own, key by key."""
     if not (isinstance(lower, Mapping) and isinstance(upper, Mapping)):
         return upper
     return {**lower, **{key: override(lower.get(key), value) for key, value in upper.items()}}
@@ -178,12 +178,12 @@ class KnownSetup(Record):
     is_searched: bool = False
     """Whether a model has searched until it had nothing more to try."""
     share: float | None = None
-    """Share of the tests that passed then; None: none ran."""
+    """Share of the tests that passed when it was stored; None: none ran."""
     why: str = ""
     """Why the search found no set-up with which a test runs, in a model's words."""
 
     def is_as_good(self, share: float | None) -> bool:
-        """Check whether base's tests pass as well as they did then.
+        """Check whether base's tests pass about as well as when the set-up was stored.
 
         Args:
             share: Share of the tests that pass now; None: none runs.

@@ -1,4 +1,4 @@
-"""Check a configuration that a model proposes: it may set less than a repository's own."""
+"""Check a configuration that a model proposes: it may set fewer keys than a repository's."""
 
 import json
 import os
@@ -79,7 +79,7 @@ def read_lines(
 
 
 def _find_refusals(asked: Mapping[str, Any]) -> Iterator[str]:
-    """Yield why values are refused; a repository's own configuration may have them."""
+    """Yield reasons against values that only a repository's own configuration may have."""
     values: dict[str, Any] = dict(proposal.flatten_values(asked))
     if others := [key for key in values if not f"{key}.".startswith(_KEYS)]:
         yield f"{', '.join(others)}: only {', '.join(_KEYS)} may be set"
@@ -138,7 +138,7 @@ def _find_planted(prepared: Prepared) -> Iterator[str]:
         tops = {f"bulk/{number}": below for number, below in enumerate(layer.bulk)}
         for top, below in {"tree": "", "home": "~", **tops}.items():
             for folder, folders, names in os.walk(Path(layer.folder, top)):
-                # The repository's manifest determines its content, and no test is found there.
+                # package.json determines what is in node_modules, and runners find no test there.
                 folders[:] = [name for name in folders if name != "node_modules"]
                 inner = Path(below, Path(folder).relative_to(Path(layer.folder, top)))
                 for path in (str(inner / name) for name in names):

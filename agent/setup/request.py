@@ -12,13 +12,13 @@ from repo_config.schema import RepoConfig
 
 class EnvironmentRequest(Record):
     repository: str
-    """Path or address: layers that its code creates serve this repository alone."""
+    """Path or address; a layer that the repository's code has made is used for no other."""
     tree: str
-    """Work tree of the base commit, on the host, or of a change."""
+    """Path, on the host, of the work tree of the base commit or of a change."""
     committed: int = 0
     """Time of the base commit, in seconds since the epoch; 0: not known."""
     config: RepoConfig = RepoConfig()
-    """The repository's, or a proposed one: Python, servers, variables, set-up lines."""
+    """The repository's values, or proposed ones: Python, servers, variables, set-up lines."""
     project: Project | None = None
     """Decides which tools are installed."""
     base: Environment | None = None

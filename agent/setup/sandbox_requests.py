@@ -85,7 +85,7 @@ def make_request(
 def share_tools(
     order: SandboxRequest, environment: Environment, configured: Mapping[str, str]
 ) -> SandboxRequest:
-    """Add the gate's tools, and those that the environment lacks, to the path of a shell.
+    """Put the checks' own tools, and usual ones that the environment lacks, on a shell's PATH.
 
     Args:
         configured: Variables that the configuration sets.
@@ -171,7 +171,7 @@ def add_git(order: SandboxRequest, tree: Path) -> SandboxRequest:
 
 
 def add_tag(order: SandboxRequest, tree: Path, tag: str | None) -> SandboxRequest:
-    """Add a tag to that commit, for builds that read their version from git."""
+    """Tag the commit of the temporary repository, for builds that read their version from git."""
     history = tree.with_name(one_commit.NAME)
     if tag is None or not history.is_dir():
         return order

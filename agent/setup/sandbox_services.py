@@ -50,8 +50,8 @@ mkdir -p {folder}; cd {folder}
 {begin}
 tar -cf {tar} data
 """
-#: A subshell that ends at once starts the servers, so that they are no children of the command,
-#: which may count these.
+#: A subshell starts the servers and ends, so that they are no children of the command, which may
+#: count its children.
 _START = """(
 fail() {{ printf '%s' "$1" >{failure}; echo "mergewright: $1"; exit 69; }}
 start() {{
@@ -177,13 +177,13 @@ def list_accounts(row: ServerRow, env: Mapping[str, str]) -> ServerAccounts:
     """List the accounts that variables name; the first of each is for clients that name none.
 
     Raises:
-        EnvironmentFailed: A variable for an address has another form.
+        EnvironmentFailed: The value of a variable for an address is not a valid address.
     """
     named: dict[str, list[str]] = {"{user}": [], "{password}": [], "{database}": []}
     for name, text in row.variables.items():
         value = env.get(name, "")
         if text in named:
-            # A longer name means the same, such as DB_USERNAME or RABBITMQ_USERNAME.
+            # A longer name means the same, such as DB_USERNAME instead of DB_USER.
             named[text] += [value, *(env[longer] for longer in env if longer.startswith(name))]
         elif "://" in text:
             try:
@@ -259,7 +259,7 @@ def _write_start(services: Sequence[SandboxService], order: SandboxRequest, fail
         folder, data = f"{_FOLDER}/{service.name}", service.filled or service.template
         template = f"{_TEMPLATES}/{service.name}/{Path(data).name}" if data else ""
         starts.append(shlex.join(("start", service.title, folder, template, *service.argv)))
-        # The kernel lists a port that accepts connections in this form.
+        # In these files, the kernel lists a port that accepts connections in this form.
         signs = [service.ready] if service.ready else [_OPEN.format(port) for port in service.ports]
         files = (f"{folder}/log",) if service.ready else ("/proc/net/tcp", "/proc/net/tcp6")
         waits += (shlex.join(("await", service.title, folder, sign, *files)) for sign in signs)
@@ -269,7 +269,7 @@ def _write_start(services: Sequence[SandboxService], order: SandboxRequest, fail
 
 
 def locate_data(services: Sequence[SandboxService]) -> Iterator[dict[str, str]]:
-    """Yield where a sandbox has the data of servers, for the script that stores them."""
+    """Yield where a sandbox has the data of servers, for the script that stores the data."""
     for service in services:
         if service.template:
             folder = f"{_FOLDER}/{service.name}"
@@ -316,7 +316,7 @@ def read_knock(order: SandboxRequest, result: SandboxResult) -> ServerKnock | No
 
 
 def configure_knocks(knocks: Sequence[ServerKnock]) -> dict[str, object]:
-    """Write the configuration that starts servers, with the accounts that clients name."""
+    """Write the configuration of servers that commands connected to, with the clients' accounts."""
     env: dict[str, str] = {}
     for knock in knocks:
         accounts = {"{user}": knock.user, "{database}": knock.database}

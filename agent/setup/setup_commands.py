@@ -3,7 +3,7 @@
 They run in one sandbox, with the whole tree, whose only network is a gateway to package indexes.
 What they write is untrusted: only files that the repository does not have are stored, and no link
 in them is followed. A layer serves its repository for as long as all that the commands have read
-of the tree is unchanged. One that a change's code has made serves that change alone.
+of the tree is unchanged. A layer that a change's code has made serves that change alone.
 """
 
 import hashlib
@@ -55,7 +55,7 @@ from agent.setup.request import EnvironmentRequest
 from agent.text import sanitise
 
 WHOLE = "."
-"""Stands for the whole tree: a setup.py may import any file of it."""
+"""Stands for the whole tree in a list of paths: a setup.py may import any file of it."""
 _RECORD = "layer.json"
 _SERVICES = "services"
 """Folder of a layer with the data of servers."""
@@ -66,7 +66,7 @@ _SECONDS = 1800.0
 #: Installs a project as a link to its folder; its build may fetch packages from an index.
 _LINK = (uv_program.PATH, "--no-config", "pip", "install", "--no-deps")
 _MOST_NAMED = 20
-#: Moves caches out of the home, which no second run would use, and limits repeated requests.
+#: Moves caches, which no second run would use, out of the home, and limits repeated requests.
 _TOOL_SETTINGS = {
     "npm_config_cache": "/tmp/npm",  # noqa: S108
     "PIP_NO_CACHE_DIR": "1",
@@ -83,8 +83,8 @@ class _StoredLayer(Record):
     """Digests of the paths that the commands have read; of the whole tree if that is not known, or
     if the code of a change has made the layer."""
     built: tuple[str, ...] = ()
-    """Those of the paths that the repository's own projects are installed from; the whole tree if
-    that is not known."""
+    """Of these paths, the ones that the repository's own projects are installed from; the whole
+    tree if that is not known."""
     bulk: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
@@ -172,7 +172,7 @@ def list_inputs(environment: Environment) -> tuple[frozenset[str], frozenset[str
 
 
 def digest_entry(folder: Path, path: str) -> str:
-    """Return the digest of a file, a link or a folder's names; empty: it cannot be read."""
+    """Return the digest of a file, a link, or a folder's list of names; empty: not readable."""
     place, total = folder / path, hashlib.sha256()
     try:
         if path == WHOLE:
@@ -194,7 +194,7 @@ def digest_entry(folder: Path, path: str) -> str:
 
 
 def _list_missing(output: str) -> list[str]:
-    """List the parts that a template's lines skipped, each with its command's last line."""
+    """List what a template's lines could not install, each with the last line printed before."""
     lines = [line.strip() for line in sanitise.strip_terminal_codes(output).splitlines()]
     # uv prints general advice below the error.
     printed = (line for line in lines if line and not line.startswith("hint: "))
@@ -243,7 +243,7 @@ class _CommandRun:
         return f"setup-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}"
 
     def find_layer(self, stem: str, names: Collection[str] | None = None) -> Path | None:
-        """Return a layer with unchanged inputs, among all or those `names`; None: there is none."""
+        """Return a layer with unchanged inputs, among `names` or all; None: there is none."""
         settings = self.build_context.settings
         for place in storage.locate_environment(settings, "").glob(f"{stem}-*"):
             if names is not None and place.name not in names:
@@ -380,8 +380,8 @@ class _CommandRun:
                 " its interpreter starts."
             )
         if self.request.base is not None:
-            # Python uses bytecode with the time and size of its source, which code of a change
-            # could have written.
+            # Python trusts bytecode that names the time and size of its source: code of a change
+            # could have written such bytecode.
             for place in [*(venv / "lib").glob(f"**/{distributions.BYTECODE}")]:
                 folders.delete_folder(place)
         toolsets.compile_all(self.build_context, venv)

@@ -1,8 +1,8 @@
 """Store environments and their parts: folders, locks, complete writes.
 
 All files below `environments/` in the data folder are a cache that can be rebuilt. A folder that is
-being built has a temporary name, and gets its real name when it is complete. Clean-up removes what
-a killed process left after a day.
+being built has a temporary name, and gets its real name when it is complete. After a day, clean-up
+removes what a killed process left.
 """
 
 import fcntl
@@ -21,7 +21,7 @@ from agent.models.clock import read_clock
 from agent.settings import Settings
 from agent.text.bytecode import compile_module
 
-#: Changes when stored files get another meaning.
+#: Part of the cache keys: raised when stored files get another meaning.
 FORMAT = 6
 _BUILDING = "building"
 _DAY = 86_400
@@ -104,7 +104,7 @@ def compute_root_fingerprint() -> str:
 
 
 def provide_scripts(settings: Settings) -> Path:
-    """Return a folder with the scripts for sandboxes, which their users can read; compiled."""
+    """Return a folder with the scripts for sandboxes, compiled, and readable by their users."""
     return folders.provide_folder(folder(settings) / "scripts" / "all", _read_scripts())
 
 
@@ -126,7 +126,7 @@ def _read_scripts() -> dict[str, bytes]:
 
 
 def remove_unused(settings: Settings, days: float = UNUSED_DAYS) -> int:
-    """Remove environments and measured base commits without use for days; return how many.
+    """Remove environments and results of base commits unused for `days`; return how many.
 
     Files of runs for people (text, log and events) are never removed.
     """

@@ -126,9 +126,9 @@ def _make_layer(wanted: _PackagePlan, build_context: BuildContext, part: Path) -
     part.chmod(0o755)
     (part / "files").mkdir()
     _fetch_packages(wanted, part / "files", build_context)
-    # Among special files are devices that would hide files below the layer.
+    # Overlays use special files (devices) to hide files below the layer.
     layer_files.remove_special(part / "files")
-    # A link in its place would lead out of the layer.
+    # A link instead of the folder would lead out of the layer.
     usr = part / "files" / "usr"
     if usr.is_symlink() or not usr.is_dir():
         raise _make_failure(wanted.names, "the packages install nothing in /usr")

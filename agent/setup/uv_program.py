@@ -20,7 +20,7 @@ from agent.settings import Settings
 from agent.setup import storage
 
 FOLDER = "/uv"
-"""Its folder in sandboxes."""
+"""The folder of uv in sandboxes."""
 PATH = f"{FOLDER}/uv"
 _SECONDS = 30
 _FETCH_SECONDS = 600
@@ -28,7 +28,7 @@ _FOR_FETCHING = re.compile(r"HOME|XDG_\w+|UV_\w+|SSL_CERT_\w+|(?i:(?:https?|all|
 
 
 def mount(settings: Settings) -> Mount:
-    """Return the mount of a copy that a sandbox's user can read."""
+    """Return the mount of a copy of uv that a sandbox's user can read."""
     place = storage.folder(settings) / "tools" / f"uv-{metadata.version('uv')}"
 
     def make(part: Path) -> None:

@@ -31,7 +31,7 @@ def measure_base(
     Args:
         only_tests: Whether the other checks are left out.
         looks_early: Whether the run of tests ends early if half of the first ones fail.
-        listens: Whether the run ends if tests connect to a missing server; the report names it.
+        listens: Whether connecting to a missing server ends the run; the report names the server.
     """
     stored = reports.locate_baseline(prepared, desk.settings)
     if report := reports.load_baseline(stored):
@@ -86,14 +86,14 @@ def _make_report(prepared: Prepared, results: Sequence[AnyRun]) -> CheckReport:
 
 
 def _set_aside(report: CheckReport) -> CheckReport:
-    """Mark the checks that cannot be measured; the store has them as they ended."""
+    """Mark the checks that cannot be measured; the stored report has them without the mark."""
     return replace(report, results=tuple(map(set_unmeasurable, report.results)))
 
 
 def set_unmeasurable(result: AnyRun) -> AnyRun:
     """Mark a check that failed on base before it could list findings; never the tests.
 
-    The cause is in the repository or its set-up, so that it blocks no change.
+    The cause is in the repository or its set-up, so the check must not block a change.
     """
     if result.name == TESTS or result.status is Status.ABSENT:
         return result
@@ -103,7 +103,7 @@ def set_unmeasurable(result: AnyRun) -> AnyRun:
 
 
 def _listen(site: Site) -> Site:
-    """Return the site with a listener that names missing servers."""
+    """Return the site with a listener, which names the missing server that a test connects to."""
     listener = sandbox_services.make_listener(site.environment)
     services = (*site.environment.services, listener)
     return dataclasses.replace(site, environment=replace(site.environment, services=services))

@@ -55,7 +55,7 @@ def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState
     """Return the base commit; for a pull request, merge its base branch into its branch.
 
     Raises:
-        RepositoryUnfit: The branch has content with which no run can go on.
+        RepositoryUnfit: The branch is gone or too large, or changes symbolic links or submodules.
         RunStopped: The base cannot be merged, or has conflicts that no model may solve.
     """
     if pull is None:
@@ -91,7 +91,7 @@ def _read_branch(
 
 
 def bring_up(decided: DecidedChange, base: Prepared, desk: Desk) -> BranchState | None:
-    """Apply a finished change to the head of its base branch, if that moved before a retry.
+    """For a retry: apply the finished change to the head of its base branch, if that has moved.
 
     May run twice.
 
@@ -126,7 +126,7 @@ def bring_up(decided: DecidedChange, base: Prepared, desk: Desk) -> BranchState 
             problem.name_branch(branch, commit, "no pull request was opened")
         raise problem
     if is_pushed:
-        # The change now starts at the head of the base branch; no commit follows the old one.
+        # The new commit starts at the head of the base branch, so it cannot follow the pushed one.
         branches.remove_branch(remote.url, token, desk.mirrors, branch, commit)
     change = replace(state.change, notes=made.notes, not_done=made.not_done)
     return replace(BranchState.at_base(state.checkout), change=change)
@@ -136,7 +136,7 @@ def restore_checkout(run: Run, start: BranchState, desk: Desk) -> None:
     """Fetch the commits of a run that began on another machine, if this one lacks them.
 
     Raises:
-        StoreUnavailable: They cannot be fetched now; the run keeps its records, and waits.
+        StoreUnavailable: The commits cannot be fetched now; the run keeps its records, and waits.
     """
     base, commits = start.checkout, {start.checkout.commit, start.head, start.tip}
     missing = [commit for commit in sorted(commits) if not worktree.has_commit(base.mirror, commit)]

@@ -1,7 +1,7 @@
-"""Checks: run everything the repository has on the change, compare it with base, and prove it.
+"""Checks: run all checks on a change, compare the results with base's, and find what tests prove.
 
 The checked files are laid out again from the base commit and the Change: the commit will contain
-exactly these. What a check writes is deleted with its sandbox.
+exactly these. Files that a check writes are deleted with its sandbox.
 """
 
 import math
@@ -36,14 +36,14 @@ def check_cleared(
 ) -> Judgement:
     """Run the checks on a change that the rules of policy let pass.
 
-    Rules that ruff checks come first. Where the change declares other packages than base, all
-    checks of the change run with those.
+    Rules that ruff checks come first. If the change declares other packages than base, all checks
+    of the change run with its packages.
 
     Args:
         before: The checks on base.
-        human_changes: The branch's earlier change; findings in lines of people never block.
-        seconds: Left of the run's minutes; checks that take longer are ended.
-        measure_anew: Measures base's tests once more, where an earlier run has measured them.
+        human_changes: The branch's earlier change; findings in lines that people wrote never block.
+        seconds: Seconds that are left of the run's minutes; checks that take longer are ended.
+        measure_anew: Measures base's tests once more, if their results are from an earlier run.
 
     Raises:
         EnvironmentFailed: The packages that the change declares cannot be installed.
@@ -75,7 +75,7 @@ def _make_bench(
     """Lay out base and the change.
 
     Args:
-        environment: Of the change.
+        environment: The environment of the change.
         until: When the run's minutes end, by the monotonic clock.
     """
     contract, settings = prepared.contract, desk.settings
@@ -110,7 +110,7 @@ def _prepare_environment(
 ) -> tuple[Environment, tuple[PackageRun, ...]]:
     """Return the environment of the change, and a check of its packages if they differ.
 
-    That of base serves unless the change declares packages, or edits files that set-up reads.
+    It is base's unless the change declares other packages, or edits files that set-up reads.
     """
     change_context = rebuilding.make_context(change, prepared, desk)
     declares_others = new_dependencies.has_changed(change_context)
@@ -142,7 +142,7 @@ def _prepare_environment(
 
 
 def _run_ruff_rules(split: SplitChange, bench: Bench, desk: Desk) -> tuple[LintRun, ...]:
-    """Check a change by the rules that ruff has; a rule that forbids it ends the checks."""
+    """Apply the rules that ruff checks; if one forbids the change, no other checks run."""
     linted = changed_files.lint_change(split, bench.head, bench.base, desk.sandbox, desk.say)
     if linted is None or linted.reason:
         return (linted,) if linted else ()

@@ -1,7 +1,7 @@
 """Decide by all facts whether to publish a change, or to withhold it and why. Pure.
 
-The first row of `TABLE` that applies decides; REFERENCE.md prints the same rows. Each row makes the
-sentence for maintainers. The facts come from `checks` and `policy`.
+The first row of `TABLE` that applies decides, and writes the sentence for maintainers. REFERENCE.md
+prints the same rows. The facts come from `checks` and `policy`.
 """
 
 import dataclasses
@@ -42,7 +42,7 @@ from agent.text.sanitise import list_some
 from repo_config import alembic_checks
 
 PROOF = "proof"
-"""`rule` of findings that a change, or a part of it, is not proved."""
+"""`rule` of the findings that no test proves a change or a part of it."""
 #: Checks that compare models with migrations, with the command for each.
 _DRIFT_CHECKS = {"makemigrations": "makemigrations --check", alembic_checks.CHECK: "alembic check"}
 _ADD_TEST = "Add a test that fails without it, or review it closely."
@@ -54,7 +54,7 @@ def decide_verdict(
     """Publish a change only if it is proved to break nothing; else name the obstacle.
 
     Args:
-        review: Of a second model; it may make a draft, and never withholds a change.
+        review: A second model's review: it can make a pull request a draft, not withhold a change.
     """
     facts = VerdictFacts(judged, cleared, contract, review)
     rows = ((reason, describe(facts)) for reason, describe in TABLE)
@@ -92,7 +92,7 @@ class VerdictFacts:
     """The facts of a decision, and the sentence of each row of the table.
 
     The docstring of a method `describe_…` says when its row applies, as REFERENCE.md prints it. The
-    sentence is empty where the row does not apply.
+    method returns an empty sentence if its row does not apply.
     """
 
     judged: Judgement
@@ -182,8 +182,8 @@ class VerdictFacts:
     def _find_unproved_parts(self) -> Iterator[Finding]:
         """Yield findings for parts that no test needs, or for a change that no test proves.
 
-        Parts that were not tried, for lack of time, are a finding only if nothing else is proved.
-        So are mistakes in code that is not changed: the tests need not notice each of them.
+        If a test proves any part, these are no findings: parts not tried for lack of time, and
+        mistakes put into unchanged code that no test catches, since tests need not catch each.
         """
         proof = self.judged.proof
         flaky = [f"{test.item_id} is flaky" for test in self._flaky_tests]
@@ -207,7 +207,7 @@ class VerdictFacts:
             yield _make_remark(PROOF, message, fix, untried[0].path, untried[0].line)
 
     def _find_undone(self) -> Iterator[Finding]:
-        """Yield sentences of the ticket that were not carried out."""
+        """Yield a finding for each sentence of the ticket that was not carried out."""
         fix = "If it asks for more, state that in the form, or in a separate ticket."
         for sentence in self.cleared.change.not_done:
             message = f"The recipe reads no sentences: “{sentence}”"

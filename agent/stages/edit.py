@@ -15,12 +15,12 @@ from agent.recipes.add_field import recipe
 from agent.text import sanitise
 from repo_config.tree import FolderFilter
 
-#: Characters of a recorded diff.
+#: Maximum characters of a recorded diff.
 _MOST_DIFF = 256_000
 
 
 def apply_plan(plan: Plan, prepared: Prepared, desk: Desk) -> Change:
-    """Run the recipe, which edits files and has Django write the migration in a sandbox.
+    """Run the recipe, which edits files and lets Django write the migration in a sandbox.
 
     Raises:
         EditFailed: The result is not what was asked for, or nothing was changed.
@@ -39,7 +39,7 @@ def apply_plan(plan: Plan, prepared: Prepared, desk: Desk) -> Change:
 
 
 def plan_again(ticket: Ticket, prepared: Prepared, desk: Desk) -> Plan:
-    """Plan again by the recipe, on a base that has moved and where the model's lines may differ."""
+    """Plan again by the recipe: the base has moved, so the Django model's lines may differ."""
     contract = prepared.contract
     tree = FolderFilter(desk.open_base(prepared), contract.config.folder)
     return recipe.draft_plan(recipe.resolve_parameters(ticket, tree, contract.project))
@@ -49,7 +49,7 @@ def record_draft(change: Change, number: int, prepared: Prepared, desk: Desk) ->
     """Record the diff of a change before it is judged.
 
     Args:
-        number: Of the round that judges it.
+        number: The number of the round that judges it.
     """
     # The diff has no limit yet, and redacting it takes time.
     diff = worktree.make_diff(prepared.checkout, change)[: 4 * _MOST_DIFF]

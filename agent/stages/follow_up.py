@@ -1,6 +1,6 @@
 """Follow up: read what people and checks ask of a pull request of ours.
 
-Comments count as they are read here; the delivery that began the run is not used.
+Comments count with the text that they have now, not as in the delivery that began the run.
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def read_context(run: Run, desk: Desk) -> PullContext:
     """Read the pull request, and find the threads and checks that need an answer.
 
     Raises:
-        Superseded: It is no longer open.
+        Superseded: The pull request is no longer open.
     """
     about, code_host = run.about, desk.code_host
     pull = code_host.read_pull(run, about.pull)
@@ -122,7 +122,7 @@ class _Writers:
         return self._answers[account]
 
     def hide_others(self, thread: Thread) -> Thread:
-        """Return a thread with empty comments of other accounts, which no model or recipe sees."""
+        """Empty the comments of other accounts in a thread: no model or recipe may see them."""
         comments = (
             comment if comment.is_ours or self.may_write(comment) else replace(comment, body="")
             for comment in thread.comments
@@ -149,7 +149,7 @@ def _is_asked(
 
 
 def _as_read(thread: Thread, ends: dict[str, ThreadOutcome]) -> Thread:
-    """Return a thread with comments that our last answer did not consider after that answer."""
+    """Return a thread in which comments that we had not read when we last answered come last."""
     before = ends.get(thread.thread_id)
     upto = before.last_comment_id if before else 0
     unread = [
@@ -162,7 +162,7 @@ def _as_read(thread: Thread, ends: dict[str, ThreadOutcome]) -> Thread:
 
 
 def _since_ours(thread: Thread, upto: int) -> list[ThreadComment]:
-    """Return the comments of people that our last answer did not consider, without commands."""
+    """Return people's comments that we had not read when we last answered, without commands."""
     ours = (at for at, comment in enumerate(thread.comments) if comment.is_ours)
     last = max(ours, default=-1)
     return [

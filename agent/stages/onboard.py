@@ -26,7 +26,7 @@ BRANCH = "mergewright/onboarding"
 def propose_configuration(base: OpenedRepository, measured: MeasuredBase | None, desk: Desk) -> str:
     """Propose a configuration once the base is measured.
 
-    May run twice. A proposal that fails is a line in the log, and does not end the run.
+    May run twice. If it fails, the log has the reason, and the run goes on.
 
     Args:
         measured: None: the base could not be set up.
@@ -51,7 +51,7 @@ def propose_configuration(base: OpenedRepository, measured: MeasuredBase | None,
 
 
 def _may_propose(run: Run, desk: Desk) -> bool:
-    """Whether a label began the run; `check` proposes a configuration to users of commands."""
+    """Whether a label began the run, and the setting allows it; commands have `check` for this."""
     by_label = run.snapshot is not None and run.snapshot.by_label
     return by_label and desk.settings.onboarding != "off" and not run.dry_run
 
@@ -59,7 +59,7 @@ def _may_propose(run: Run, desk: Desk) -> bool:
 def _open_pull_request(
     opened: OpenedRepository, measured: MeasuredBase | None, desk: Desk
 ) -> PullRequest:
-    """Open the pull request, with a commit that adds the one file."""
+    """Open the pull request, with a commit that adds the configuration file."""
     run, base = opened.run, opened.checkout
     report = None
     if measured is not None:
@@ -101,7 +101,7 @@ def _push_file(run: Run, base: Checkout, file: ChangedFile, desk: Desk) -> str:
     token = desk.create_token(run, write=True)
 
     def keep(name: str) -> bool:
-        # Another run pushed it first, or was killed before it opened the pull request.
+        # An earlier run or attempt pushed it; perhaps it was killed before it opened the request.
         desk.say(f"the branch {name} already exists; proposing it as it is")
         return True
 

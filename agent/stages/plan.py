@@ -33,7 +33,7 @@ def resolve_parameters(task: Task, base: OpenedRepository, desk: Desk) -> str:
             changes by machines.
         TicketUnclear: Facts are missing or wrong, and no model is configured.
         RequestRefused: The ticket asks for what cannot be done, and no model is configured.
-        PolicyRefused: It needs a file that only people change.
+        PolicyRefused: The ticket needs a change of a file that only people may change.
         RepositoryUnfit: There are no tests that could verify a model's change.
     """
     contract = base.contract
@@ -101,7 +101,7 @@ def require_plan_approval(plan: Plan, base: OpenedRepository, desk: Desk) -> str
     guidance = desk.memory.list_guidance(run.first)
     if not _needs_approval(plan, base, guidance):
         return "no approval required"
-    # The plan may have waited for days.
+    # The plan may have waited for days: raise Superseded if the issue has changed.
     desk.code_host.read_ticket(run)
     agreed = find_approval(guidance, plan.number)
     if agreed is not None:
@@ -119,6 +119,6 @@ def _needs_approval(plan: Plan, base: OpenedRepository, guidance: Sequence[Guida
         # A person who asked for another plan wants to see it.
         return True
     if config.plan.approval == "never" or plan.recipe:
-        # A recipe does the same each time.
+        # A recipe does the same each time, so its plan needs no approval.
         return False
     return 2 * len({*plan.files}) > config.scope.max_files

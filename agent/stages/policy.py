@@ -67,7 +67,7 @@ def apply_rules(
             for review, unless the change adds the same again.
 
     Raises:
-        PolicyRefused: With all findings of all rules, not only the first.
+        PolicyRefused: A rule forbids the change; the error has the findings of all rules.
     """
     change = change_context.change
     problems = (
@@ -86,8 +86,8 @@ def apply_rules(
 
 
 def _soften_size(theirs: ChangeContext, findings: tuple[Finding, ...]) -> Iterator[Finding]:
-    """Yield findings, for review if the commits of people exceed the same limit of size."""
-    # The fix names the limit; the message has numbers.
+    """Yield the findings; one on a size limit that people's commits exceed is only for review."""
+    # Compared by the fix, which names the limit; numbers in the messages differ.
     beyond = {finding.fix for finding in paths.check_size(theirs) if not finding.path}
     for finding in findings:
         is_theirs = finding.fix in beyond and finding.severity is Severity.BLOCK
@@ -97,9 +97,9 @@ def _soften_size(theirs: ChangeContext, findings: tuple[Finding, ...]) -> Iterat
 def _find_taken_back(
     change: Change, theirs: ChangeContext, findings: tuple[Finding, ...]
 ) -> Iterator[Finding]:
-    """Yield findings for files that only people may write, where the change edits their version.
+    """Yield findings for files that only people may write, if the change edits people's version.
 
-    If it restores the version of base, no rule sees the file.
+    If the change restores base's version, it has no such file, so the rules do not see it.
     """
     named = {finding.path for finding in findings if finding.rule == paths.PATHS.id}
     now, was = (

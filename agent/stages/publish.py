@@ -32,7 +32,7 @@ from agent.publishing.evidence import DecidedChange
 from agent.publishing.pull_request_content import PushedBranch
 from agent.text import sanitise
 
-#: The step with which a run continues after a push by others: what is asked may have changed.
+#: The step to which a run returns after a push by others: comments and checks may have changed.
 _LOOK_AGAIN = Step.READ_PULL
 
 
@@ -50,12 +50,12 @@ def publish_result(
         decided: None: nothing was edited, or rules refused the change.
         refused: The findings for which rules refused it.
         answers: Answers to the items of a follow-up.
-        base: With its environment, if there is a decision.
+        base: A `Prepared`, with its environment, if there is a decision.
 
     Raises:
         Superseded: Issue or pull request are no longer what was approved. A new branch that was
             pushed for it is removed again, by this attempt or the clean-up.
-        Cancelled: The run was stopped; likewise.
+        Cancelled: The run was stopped. A new branch is removed likewise.
         BranchMoved: The branch has new commits of others.
         PolicyRefused: The change contains a secret of the service.
         AccessLost: The code host refuses to let us write.
@@ -107,7 +107,7 @@ def _make_outcome(
     base: OpenedRepository,
     desk: Desk,
 ) -> Outcome:
-    """Make the outcome of a change, without what is written on the code host.
+    """Make the outcome of a change; the caller adds the pull request and its texts.
 
     Args:
         placed: The branch with the change; None: it was not pushed.
@@ -191,8 +191,8 @@ def _require_wanted(
 ) -> DecidedChange:
     """Read the ticket once more before a pull request is opened; if obsolete, delete the branch.
 
-    The text that was carried out stays; parts that were hidden in it since are reported. A run with
-    an open pull request always goes on.
+    The text that was carried out stays in the decision, which also lists hidden parts that were
+    removed from the ticket's newest text. A run with an open pull request always goes on.
     """
     if placed.remote is None:
         return decided
@@ -204,7 +204,7 @@ def _require_wanted(
         else:
             removed = tuple(dict.fromkeys((*decided.ticket.removed, *now.removed)))
             return replace(decided, ticket=replace(decided.ticket, removed=removed))
-        with suppress(AccessLost):  # without access, there is no open one of ours
+        with suppress(AccessLost):  # the open one is another account's, or we have no access
             if desk.code_host.has_open_pull_request(run, placed.branch):
                 return decided
         token, gone = desk.create_token(run, write=True), False
@@ -267,7 +267,7 @@ def _push_change(prepared: Prepared, decided: DecidedChange, desk: Desk) -> Push
 def _require_open(pull: PullContext, run: Run, desk: Desk) -> PullSnapshot:
     """Return the pull request as it is now, if it is still open.
 
-    An issue that is no longer what was approved stops the run elsewhere.
+    The issue is not read here: if it is no longer what was approved, the intake stops the run.
     """
     if desk.stopped.is_set():
         raise Cancelled
@@ -330,7 +330,7 @@ def _update_pull_request(
 ) -> Outcome:
     """Push a change that passed, answer all threads, update the text, and report the checks."""
     run, at, placed = base.run, pull.pull, None
-    # People may have edited its text since the follow-up began.
+    # People may have edited the text of the pull request since the follow-up began.
     now = _require_open(pull, run, desk)
     if decided is not None and decided.verdict.publish and isinstance(base, Prepared):
         placed = _extend_branch(task, pull, answers, decided, base, desk)

@@ -15,13 +15,13 @@ from agent.models.change import Plan
 from agent.models.record import replace
 from agent.models.task import FollowUpItem, ItemAnswer, PullContext
 
-#: Maximum rounds of answers to reviews, and of repairs of red checks without a command.
+#: Maximum rounds of answers to reviews, and of repairs of failed checks that no command requested.
 _REVIEW_ROUNDS, _CI_ROUNDS = 5, 2
 _NO_MODEL = "I can't make this change: no model is configured."
 
 
 def answer_by_rules(pull: PullContext, items: tuple[FollowUpItem, ...]) -> tuple[ItemAnswer, ...]:
-    """Answer the items that only a person can handle."""
+    """Answer items that are left to a person: those `settled`, or all after too many rounds."""
     about, earlier = pull.about, pull.earlier_rounds
     words = ""
     if about.kind == "review" and earlier >= _REVIEW_ROUNDS:
@@ -48,7 +48,7 @@ def answer_by_model(
 
     Args:
         answers: The answers so far.
-        plan: Of the change on the branch.
+        plan: The plan of the change on the branch.
 
     Returns:
         The branch with the model's edits, all answers, and its conversation if it answered.

@@ -17,17 +17,17 @@ from agent.text import sanitise
 
 
 def read_ticket(run: Run, desk: Desk) -> Ticket:
-    """Read the ticket as it was approved, with later answers and wishes of people.
+    """Read the ticket as it was approved, with people's later answers and requested plan changes.
 
     Raises:
         Superseded: The issue is no longer what was approved.
-        RequestRefused: There is no such file, or it is no text.
+        RequestRefused: The file of the ticket does not exist, or is no text.
     """
     return add_guidance(desk.code_host.read_ticket(run), desk.memory.list_guidance(run.first))
 
 
 def add_guidance(ticket: Ticket, guidances: Sequence[Guidance]) -> Ticket:
-    """Add answers and other wishes to a ticket's text.
+    """Add people's answers and requested plan changes to a ticket's text.
 
     An answer that is a recipe's ticket by itself, such as our form filled in, replaces the text.
     """
@@ -78,7 +78,7 @@ def choose_recipe(ticket: Ticket, models: ChatModel | None = None) -> str:
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
         raise TicketUnclear((f"The ticket has no visible text{hidden}. What should be done?",))
     missing = explain_missing_models(models) if models else ""
-    # If the ticket has further sentences, a model is preferred.
+    # A recipe ignores further sentences of a ticket, so a model is preferred if there are any.
     has_editor = bool(models and models.list_chain("editor") and not missing)
     if recipe.fits_ticket(ticket) and (recipe.states_all(ticket) or not has_editor):
         return recipe.NAME

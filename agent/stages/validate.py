@@ -21,7 +21,7 @@ from agent.text.check_summary import format_count
 
 
 def validate_draft(draft: Draft, run_context: RunContext) -> Round:
-    """Validate a draft; if that ends early, keep the earlier change that passed."""
+    """Validate a draft; if an error ends that early, an earlier change that passed is kept."""
     judged = Round(run_context.history.round_number, draft, unfinished=True)
     with run_context.history.keep_passed_change("the checks of another change finished"):
         judged = _run_gate(draft, run_context)
@@ -73,7 +73,7 @@ def describe_gate(run_context: RunContext) -> str:
     contract = prepared.contract
     ran = [result for result in baseline.results if result.status is not Status.ABSENT]
     names = ", ".join(result.name for result in ran) or "no check"
-    # The runs of new tests, and of tests without parts of the change, come on top.
+    # The factor is for the runs of new tests, and of tests without parts of the change.
     seconds = math.ceil(1.5 * max((result.seconds for result in ran), default=0.0))
     runs = (
         f"`submit` runs the rules, {names}, the new and changed tests without the change, and tests"

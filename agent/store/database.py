@@ -1,4 +1,4 @@
-"""One database of ours: it is opened, its tables are created, its errors are translated.
+"""Open a database of ours, create its tables, and raise our errors in place of the driver's.
 
 SQLite, or PostgreSQL by URL. Commits survive a power failure. A writing transaction takes a lock
 first: SQLite's own, or on PostgreSQL an advisory one. So reading and then writing is atomic, also
@@ -44,7 +44,7 @@ from agent.settings import require_home
 _REVISIONS = ("initial", "drop_audit_sent", "summaries_of_runs")
 """Names of the revisions of the tables (`migrations/versions`), the oldest first."""
 REVISION = _REVISIONS[-1]
-#: Noted in place of the first revision, before there were further ones.
+#: Databases from before the second revision note one of these in place of the first one's name.
 _FIRST_DIGESTS = ("71150f3a2903", "df2fd698abab")
 
 
@@ -63,8 +63,8 @@ class Database:
         """Open the database; create file and tables, or bring older tables up to date.
 
         Args:
-            consequence: Consequence of moving a damaged file away; ends the sentence that advises
-                it.
+            consequence: What moving a damaged file away leads to: the last words of the message
+                that advises to move it.
             url: URL of PostgreSQL; None: the file is used.
             busy_seconds: Maximum wait for a lock.
 
@@ -90,7 +90,7 @@ class Database:
                 reads_only=True, isolation_level="REPEATABLE READ"
             )
             self.reads = self.engine.execution_options(reads_only=True)
-            """For a write that takes no lock, since it may never wait; a server's only."""
+            """For a write that must never wait, so it takes no lock; only on a server."""
             self._lock_writers(tables[0].name)
         try:
             with self.connect() as connection:
@@ -101,14 +101,14 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Open a session that waits for no writer and delays none; its records outlive it."""
+        """Open a session that waits for no writer and delays none; its records stay usable."""
         session = Session(self._readers, expire_on_commit=False)
         with self.translate_errors(), session, session.begin():
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Open a transaction that is committed at the end of the block; its records outlive it."""
+        """Open a transaction, committed at the end of the block; its records stay usable."""
         session = Session(self.engine, expire_on_commit=False)
         with self.translate_errors(), session, session.begin():
             yield session
@@ -198,7 +198,7 @@ def _open_file(path: Path, busy_seconds: float) -> Engine:
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        # Free pages keep no text of deleted rows.
+        # Free pages must not keep the text of deleted rows.
         connection.execute("PRAGMA secure_delete = ON")
 
     @event.listens_for(engine, "begin")
@@ -210,10 +210,10 @@ def _open_file(path: Path, busy_seconds: float) -> Engine:
 
 
 def overwrite_free_pages(path: Path) -> None:
-    """Rewrite a SQLite file without deleted rows; its users wait meanwhile.
+    """Rewrite a SQLite file without deleted rows; processes that use it wait meanwhile.
 
     Raises:
-        TransientError: A user did not release the file in time.
+        TransientError: A process that uses the file did not release it in time.
     """
     if not path.exists():
         return
@@ -251,15 +251,15 @@ def _require_regular(path: Path) -> None:
 
 @contextmanager
 def translate_errors(name: str, consequence: str) -> Iterator[None]:
-    """Make the driver's errors ours.
+    """Raise our errors in place of the driver's.
 
     Args:
-        name: Of the file, or of the server.
+        name: Name of the file or server, for the messages.
 
     Raises:
         StorageFull: The disk is full.
         StoreUnusable: The file is damaged or no database.
-        StoreUnavailable: It cannot be used just now.
+        StoreUnavailable: The database cannot be used just now.
     """
     try:
         yield

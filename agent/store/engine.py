@@ -40,9 +40,9 @@ from agent.store.sql_purges import PurgedRun
 from agent.store.sql_queue import ONLY
 
 FILE_NAME = "engine.sqlite"
-#: DBOS never carries a run of another version on, so this stays.
+#: DBOS does not continue runs of another version, so this must never change.
 VERSION = "runs-1"
-#: Longer than it takes to record the end of a segment.
+#: A segment that ended so long ago, and whose end is still not recorded, is begun again.
 _NOTED_SECONDS = 5.0
 _WORKFLOW = "carry"
 _BROKEN = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED")
@@ -64,7 +64,7 @@ class Segment(Record):
 class EngineStatus(StrEnum):
     ALIVE = "alive"
     STRANDED = "stranded"
-    """It is not over, and no process carries it; `begin` starts or continues it here."""
+    """The segment is not over, but no process carries it; `begin` starts or continues it here."""
     ENDED = "ended"
     BROKEN = "broken"
 
@@ -116,7 +116,7 @@ class Engine:
         self._carried = carried
 
     def launch(self) -> None:
-        """Open the database. Workflows of earlier processes stay until `begin`.
+        """Open the database. Workflows of earlier processes do not continue until `begin`.
 
         Raises:
             StoreUnusable, StoreUnavailable, SettingsInvalid: The database cannot be opened.
@@ -131,7 +131,7 @@ class Engine:
                         connection.execute("PRAGMA journal_mode = WAL")
                 # DBOS logs for its own developers; errors that matter are raised.
                 logging.getLogger("dbos").setLevel(logging.ERROR)
-                # It then sets up no output of its own.
+                # With a handler, DBOS sets up no output of its own.
                 logging.getLogger("dbos").addHandler(logging.NullHandler())
                 DBOS(config=self._config())
                 DBOS.listen_queues([self._queue])
@@ -146,8 +146,8 @@ class Engine:
 
         Args:
             begin_with: Step of the previous segment to begin with: the records of all steps before
-                it are taken over; if they are gone, the segment begins at the top. Empty: at the
-                top as well. None: the records of every step are taken over.
+                it are taken over; if they are gone, the segment begins at the top. Empty: it begins
+                at the top, too. None: the records of every step are taken over.
         """
         with self._translate_errors():
             if (there := DBOS.get_workflow_status(segment.name)) is not None:
@@ -187,8 +187,8 @@ class Engine:
 
     def _is_ours(self, status: WorkflowStatus) -> bool:
         waits = status.status == "ENQUEUED" and status.queue_name == self._queue
-        # After a full disk no end is recorded: the segment is begun again, and finds all its
-        # records.
+        # On a full disk, the end of a segment is not recorded: it is begun again, and finds the
+        # records of all its steps.
         left = time.monotonic() - self._left.get(status.workflow_id, math.inf)
         return waits or (status.executor_id == self._executor and left < _NOTED_SECONDS)
 
@@ -229,7 +229,7 @@ class Engine:
     def close(self) -> None:
         """Close the database; another process can continue the active segments."""
         self._draining.set()
-        if self._url is not None:  # The queue of a file is that of the next process as well.
+        if self._url is not None:  # With a file, the next process uses the same queue.
             with suppress(AgentError), self._translate_errors():
                 DBOS.delete_queue(self._queue)
         DBOS.destroy(workflow_completion_timeout_sec=0)
@@ -240,13 +240,13 @@ class Engine:
             system_database_url=self._url or f"sqlite:///{self.path}",
             application_version=VERSION,
             executor_id=self._executor,
-            # Records are text already; nothing in the database is ever executed.
+            # Not pickle: records are text already, and nothing in the database may be executed.
             serializer=DBOSPortableJSONSerializer(),
             log_level="ERROR",
             enable_otlp=False,
-            # Nothing is sent by it, but `close` waits for its next poll.
+            # We send no notifications, but `close` waits for the listener's next poll.
             notification_listener_polling_interval_sec=0.05,
-            # The database ends a transaction of a worker that hangs in it.
+            # The database ends the transaction of a worker that hangs.
             sys_db_idle_transaction_timeout_sec=10.0,
             sys_db_pool_size=10,
         )
@@ -261,13 +261,13 @@ class Engine:
 
 
 def create_tables(url: str) -> None:
-    """Create the tables that an empty PostgreSQL database lacks, without carrying anything."""
+    """Create the tables that an empty PostgreSQL database lacks, without carrying runs."""
     with database.translate_errors("PostgreSQL", _CONSEQUENCE):
         DBOS.migrate(url)
 
 
 def forget_segments(home: Path, url: str | None, runs: Iterable[PurgedRun]) -> None:
-    """Delete the records of runs that are over, from another process than the workers'."""
+    """Delete the records of runs that are over; for a process that is no worker."""
     names = [f"{run.run_id}/{number}" for run in runs for number in range(1, run.segment + 1)]
     if not names or (url is None and not (home / FILE_NAME).exists()):
         return

@@ -1,4 +1,4 @@
-"""Whose data are to be deleted, and where stored texts name them."""
+"""Which data are to be deleted, and the pattern that finds them in stored texts."""
 
 import re
 from typing import NamedTuple
@@ -12,7 +12,7 @@ class PurgeScope(NamedTuple):
     person: str = ""
     """Login."""
     before: float = 0.0
-    """Seconds since the epoch: runs that were over before that."""
+    """Seconds since the epoch; the data of runs that were over before this time."""
 
     @property
     def pattern(self) -> re.Pattern[str] | None:
@@ -21,7 +21,7 @@ class PurgeScope(NamedTuple):
             expression = rf'"repository": ?"{re.escape(self.repository)}"'
         elif self.person:
             name = rf"(?<![\w-]){re.escape(self.person)}(?![\w-])"
-            # A sentence of ours names people anywhere: below its key, or in a column without JSON.
+            # Our sentences name people anywhere; each is the key's value, or a column without JSON.
             sentence = rf'(?:^[^{{]|"sentence": ?")[^"]*{name}|^{name}'
             expression = rf'"(?:author|actor|by)": ?"{name}"|@{name}|{sentence}'
         else:

@@ -36,7 +36,7 @@ class DeliveryRow(SQLModel, table=True):
 
     __tablename__ = "deliveries"
 
-    # A known delivery uses up a number too.
+    # A duplicate is not stored, but uses up a number, too.
     number: int | None = Field(
         default=None,
         primary_key=True,
@@ -45,11 +45,11 @@ class DeliveryRow(SQLModel, table=True):
     delivery_id: str = Field(unique=True)
     event: str
     content_key: str = ""
-    """Not used any more; processes of the version before still write it."""
+    """Not used any more, but processes of the previous version still write it."""
     received_at: float
     body: bytes
     outcome: str | None = None
-    """None: still unread."""
+    """None: the delivery is still unread."""
     reason: str = ""
 
     __table_args__ = (
@@ -79,7 +79,7 @@ ReceiptStatus = Literal["accepted", "duplicate", "ignored"]
 class Receipt(NamedTuple):
     status: ReceiptStatus
     reason: str = ""
-    """A sentence; empty if it was accepted."""
+    """A sentence; empty if the delivery was accepted."""
 
 
 _KNOWN = Receipt("duplicate", "already received")
@@ -97,7 +97,7 @@ class Inbox:
         self.path = home / FILE_NAME
         self._heartbeat = home / HEARTBEAT
         self.is_shared = url is not None
-        """Whether it is on a server, which a fleet shares."""
+        """Whether the inbox is on a server, which a fleet shares."""
         self._one = threading.Lock()
         self._database = Database(self.path, _TABLES, _CONSEQUENCE, url=url, busy_seconds=4.0)
         new = (postgresql.insert if url else sqlite.insert)(_ROWS).on_conflict_do_nothing()
@@ -107,7 +107,7 @@ class Inbox:
         self._identity = _identity(self.path)
 
     def append(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...]:
-        """Add deliveries in one transaction, in their order; they are on disk at the return.
+        """Add deliveries in one transaction, in their order; on return they are on disk.
 
         A duplicate leaves no trace. On StoreUnavailable, StoreUnusable or StorageFull, none of them
         was added.
@@ -131,7 +131,7 @@ class Inbox:
             return session.exec(unread.order_by(col(DeliveryRow.number)).limit(limit)).all()
 
     def record_decision(self, delivery_id: str, outcome: str, reason: str) -> None:
-        """Record the decision about a delivery, which is then read. The last decision counts."""
+        """Record a decision; the delivery then counts as read. The last decision counts."""
         decided = _ROWS.update().where(_ROWS.c.delivery_id == delivery_id)
         with self._one, self._database.connect() as connection:
             connection.execute(decided.values(outcome=outcome, reason=reason))
@@ -161,10 +161,10 @@ class Inbox:
         self._require_same_file()
 
     def beat(self, *, leads: bool = True) -> None:
-        """Leave a sign of life of the inbox's reader.
+        """Record a heartbeat of the inbox's reader.
 
         Args:
-            leads: Whether this process reads it; others only report that they live.
+            leads: Whether this process reads the inbox; others only touch the file in their folder.
         """
         with suppress(OSError):
             self._heartbeat.touch(mode=0o600)
@@ -185,11 +185,11 @@ class Inbox:
     def prune(self, now: float, before: float = 0.0) -> int:
         """Remove old decided deliveries; return their number.
 
-        Unread deliveries stay, however old. A removed delivery would be new if it came again.
+        Unread deliveries stay, however old. If a removed one came again, it would count as new.
 
         Args:
-            before: Deliveries received before this time, in seconds since the epoch, lose their
-                texts.
+            before: Decided deliveries that were received before this time, in seconds since the
+                epoch, lose their texts.
         """
         decided, old = _ROWS.c.outcome.is_not(None), _ROWS.c.received_at < now - _KEPT_SECONDS
         worded = (_ROWS.c.received_at < before) & ((_ROWS.c.body != b"") | (_ROWS.c.reason != ""))
@@ -199,7 +199,7 @@ class Inbox:
             return removed + connection.execute(blanked).rowcount
 
     def find_texts(self, scope: PurgeScope) -> list[int]:
-        """Return the numbers of decided deliveries with texts of or about the scope."""
+        """Return the numbers of decided deliveries whose texts are within the scope."""
         pattern, numbers = scope.pattern, []
         columns = _ROWS.c.number, _ROWS.c.received_at, _ROWS.c.body, _ROWS.c.reason
         wanted = select(*columns).where(_ROWS.c.outcome.is_not(None))
@@ -222,8 +222,8 @@ class Inbox:
         self._database.close()
 
     def _require_same_file(self) -> None:
-        # Where another file is put in its place, no deliveries must be acknowledged that are
-        # in a file without a name.
+        # If our file was removed or replaced, nobody can read what we wrote to it, so no delivery
+        # may be acknowledged.
         if not self.is_shared and _identity(self.path) != self._identity:
             raise StoreUnusable(
                 f"{self.path} was removed or replaced while it was in use. Restart the service."
@@ -231,7 +231,7 @@ class Inbox:
 
 
 def open_inbox(loaded: Settings) -> Inbox:
-    """Open the inbox of the settings. Raises the errors of `Inbox`."""
+    """Open the inbox that the settings name. Raises the errors of `Inbox`."""
     return Inbox(loaded.home, settings.find_database(loaded))
 
 

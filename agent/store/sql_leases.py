@@ -1,9 +1,9 @@
 """Leases: which workers of a fleet are alive, and takeover of the runs of dead ones.
 
-A worker renews its row while it lives. If it misses a whole lease, its row is deleted and its runs
-are queued again, in one transaction without other writers. From then on no transaction of the dead
-worker is accepted, nor any of its writes to the code host. A worker that cannot reach the database
-exits well before others declare it dead. All times are the database's.
+A worker renews its row while it lives. If a row was not renewed for the length of a lease, it is
+deleted and the worker's runs are queued again, in one transaction without other writers. From then
+on no transaction of that worker is accepted, nor any of its writes to the code host. A worker that
+cannot reach the database exits well before others take over. All times are the database's.
 
 On SQLite there is one worker, which holds the lock of the data folder instead.
 """
@@ -25,9 +25,9 @@ from agent.store.database import Database
 from agent.store.sql_queue import ONLY, WORKER
 from agent.store.sql_tables import LeaseRow, RunRow
 
-#: Parts of a lease: between two signs of life; and until a worker without one ends itself.
+#: Parts of a lease: between two heartbeats; and without a heartbeat until the worker exits.
 _BEAT, _FENCE = 1 / 6, 0.6
-#: A supervisor starts the worker again, with another number.
+#: Exit code of a worker without a lease; a supervisor starts it again, with another number.
 EXIT_FENCED = 70
 _NOW = func.extract("epoch", func.clock_timestamp())
 
@@ -35,7 +35,7 @@ _log = structlog.get_logger()
 
 
 class Lease:
-    """The right of a process to carry runs; this one is a single worker's, without heartbeats."""
+    """The right of a process to carry runs; this class is a single worker's, without heartbeats."""
 
     number = ONLY
 
@@ -43,13 +43,13 @@ class Lease:
         """Start heartbeats; the process exits if they do not reach the database."""
 
     def require(self) -> None:
-        """Renew the lease; the process ends where others have taken its runs over."""
+        """Renew the lease; the process exits if others have taken over its runs."""
 
     def set_ready(self, *, ready: bool) -> None:
-        """Record whether this worker is at work, and may lead."""
+        """Record whether this worker is ready, so that it may lead."""
 
     def leads(self) -> bool:
-        """Whether this worker decides on deliveries: the longest at work."""
+        """Whether this worker decides on deliveries, as the one that has been ready longest."""
         return True
 
     def take_over(self) -> int:
@@ -57,14 +57,14 @@ class Lease:
         return 0
 
     def release(self) -> None:
-        """Release this worker's runs and its lease; it must not write any more."""
+        """Release this worker's runs and its lease; afterwards it must not write any more."""
 
 
 ONLY_LEASE = Lease()
 
 
 class SharedLease(Lease):
-    """The lease of one of several workers, from its creation."""
+    """The lease of one of several workers; it is valid from its creation."""
 
     def __init__(self, database: Database, home: Path, seconds: float, key: str) -> None:
         """Register a worker; the lease is renewed only after `start_heartbeats`.
@@ -146,7 +146,7 @@ class SharedLease(Lease):
 
     def _beat(self) -> None:
         while not self._over.wait(self._seconds * _BEAT):
-            with suppress(AgentError):  # the watch decides how long that is borne
+            with suppress(AgentError):  # `_watch` exits if errors last too long
                 self.require()
 
     def _watch(self) -> None:

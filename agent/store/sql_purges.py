@@ -81,7 +81,7 @@ class SqlPurges:
             row.repository = row.repository if has_repository else ""
             row.title, row.purged_at = "", now
             row.stop_request = row.waits_for = row.plan_asked = row.follow_up_requests = None
-            # No follow-up can continue it.
+            # Without its pull request and commit, the run gets no follow-up.
             row.pull = row.head = None
             session.execute(delete(GuidanceRow).where(col(GuidanceRow.run_id) == run_id))
 
@@ -94,7 +94,7 @@ class SqlPurges:
                     row.words = ""
 
     def list_known(self) -> dict[str, float | None]:
-        """List all runs by id, with when they were purged; None: they were not."""
+        """Map the id of each run to the time at which it was purged; None: it was not."""
         with self._database.read() as session:
             return dict(session.execute(select(RunRow.run_id, RunRow.purged_at)).all())
 
@@ -133,7 +133,7 @@ def _blank_run(run: Run, *, has_repository: bool) -> Run:
             actor="",
             actor_id=0,
             labels=(),
-            by_label=False,  # the reaction and comments on the issue are not needed any more
+            by_label=False,  # then nothing is posted on the issue any more
         )
     return replace(
         run,

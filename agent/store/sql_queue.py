@@ -1,8 +1,8 @@
 """The queue: which run begins or continues next. A part of the store.
 
 An issue has at most one active run; a repository has at most `per_repository`, on all workers
-together. The run of the repository with the fewest active runs comes first, then the longest wait,
-so that no repository takes every slot.
+together. A run whose repository has the fewest active runs comes first, so that no repository takes
+every slot; among several such runs, the one that has waited longest.
 """
 
 from collections import Counter
@@ -36,11 +36,11 @@ _UNBEGUN = (
     col(RunRow.worker).is_(None),
     col(RunRow.started_at).is_(None),
     col(RunRow.stop_request).is_(None),
-    # Follow-ups of a pull request are bounded by its rounds.
+    # Follow-ups do not count; their number is limited for each pull request.
     col(RunRow.round) == 0,
 )
 _DAY = 86_400.0
-#: The first of them is taken, if it is sound; a long queue is not read whole for that.
+#: Maximum number of due runs that are read to claim one: usually the first can be.
 _AT_A_LOOK = 10
 
 
@@ -49,7 +49,7 @@ class Backlog(NamedTuple):
     oldest: float | None
     """When the longest-waiting of them was queued, in seconds since the epoch."""
     held_up: int
-    """Until a time, for a person or a service that they wait for."""
+    """Number of runs that wait until a time, for a person or for a service."""
     states: dict[str, int]
 
 
@@ -67,13 +67,13 @@ class RunQueue:
     ) -> RunRow | None:
         """Claim the next run; None: none is ready, or too many are active.
 
-        A stopped run only has to report that, and waits for nothing. A row that cannot be read is
-        ended, so that it delays no other run.
+        No limit or pause delays a stopped run, which only has to report its stop. A run whose row
+        cannot be read is ended, so that it delays no other run.
 
         Args:
             most: Maximum number of this worker's runs; 0: only stopped runs are claimed.
             per_day: Maximum number of runs that a repository begins within 24 hours.
-            per_repository: Maximum number of its active runs, on all workers together.
+            per_repository: Maximum number of a repository's active runs, on all workers together.
         """
         unclaimed = select(RunRow.run_id).where(col(RunRow.active), col(RunRow.worker).is_(None))
         with self._database.read() as session:
@@ -95,7 +95,7 @@ class RunQueue:
                 row.worker, row.started_at = name, row.started_at or now
                 row.waits_for = None
                 if row.begin_with == "":
-                    # It begins at its top, where it reads all guidance so far.
+                    # The run begins at the top, where it reads all guidance so far.
                     sql_requests.note_begin(session, row)
                 if row.state == RunState.RECEIVED:
                     begun = RunState.FOLLOWING_UP if row.round else RunState.TRIAGING
@@ -169,7 +169,7 @@ def _find_spent_quotas(session: Session, now: float, per_day: int) -> list[int]:
 
 
 def _get_allowed_runs(session: Session, repository_id: int, per_day: int) -> int:
-    """Return the lower of the operator's limit and the repository's, as its newest run read it."""
+    """Return the lower of the operator's limit and the one in the newest run that has not begun."""
     wanted = select(RunRow).where(col(RunRow.repository_id) == repository_id, *_UNBEGUN)
     rows = list_sound(session.exec(wanted.order_by(*NEWEST).limit(1)))
     configured = rows[0].run.runs_per_day if rows else None
@@ -183,11 +183,11 @@ def _select_waiting(
 
     Args:
         taken: Number of runs under way, by repository.
-        per_repository: Maximum of them; 0: no run finds a place.
-        spent: Repositories in which no further run is begun today.
+        per_repository: Maximum of them; 0: only stopped runs are selected.
+        spent: Repositories in which no further run may begin within the 24 hours.
     """
     number = case(taken, value=col(RunRow.repository_id), else_=0) if taken else literal(0)
-    # Runs that have begun before continue.
+    # The limit of a day is for new runs: those that have begun before may continue.
     begun_before = or_(col(RunRow.started_at).is_not(None), col(RunRow.round) > 0)
     today = begun_before | col(RunRow.repository_id).not_in(spent)
     unpaused = ~select(PauseRow).where(col(PauseRow.repository_id) == EVERYTHING).exists()

@@ -1,6 +1,6 @@
-"""What people, and red checks, ask of runs: answers, approvals, stops, retries and follow-ups.
+"""Requests to runs, by people or failed checks: answers, approvals, stops, retries, follow-ups.
 
-A part of the store. An issue has one active run. A follow-up requested meanwhile is stored with the
+A part of the store. An issue has one active run. A follow-up requested during it is stored with the
 run that opened the pull request. It becomes a run of its own when the active run is over.
 """
 
@@ -18,11 +18,11 @@ from agent.store.database import Database
 from agent.store.sql_tables import FollowUpRequest, GuidanceRow, RunRow, is_of_issue, make_row
 
 GuidanceResult = Literal["heard", "again", "late", "full"]
-"""Result of an answer: it counts; the same comment counted before; the run does not wait for
-it (any more); the run has had its maximum of answers."""
+"""Result of a comment, in this order: it counts; it has counted before; the run does not wait
+for it (any more); the run has had its maximum of answers."""
 FollowUpResult = Literal["queued", "joined", "after", "full", "over"]
-"""Result of a request: a run of its own; part of one that has not begun; it comes after the run
-that is at work; there were too many; the pull request is not open."""
+"""Result of a request, in this order: it is a new run; it joined one that has not begun; it comes
+after the active run; there were too many; the pull request is not open."""
 
 MOST_GUIDANCE = 20
 MOST_ANSWERED = 5
@@ -57,14 +57,14 @@ class RunRequests:
     def add_guidance(
         self, run_id: str, guidance: Guidance, now: float, quiet: float = QUIET_SECONDS
     ) -> GuidanceResult:
-        """Store guidance for a run, and let the run continue if it waits for it.
+        """Store guidance for a run, and let the run continue if it waits for that.
 
-        An approval continues with the plan, a change begins at the top with another one. A run that
-        ended with questions begins at the top with the answer. Raises ActiveRun if the issue has
-        another active run by now.
+        After an approval the run continues with the plan; after a change it begins at the top, for
+        another plan. A run that ended with questions begins at the top with the answer. Raises
+        ActiveRun if the issue has another active run by now.
 
         Args:
-            quiet: Seconds until it begins at its top, in which more comments may follow.
+            quiet: Seconds before a run begins at the top, in which more comments may follow.
         """
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
@@ -88,7 +88,7 @@ class RunRequests:
                 else:
                     row.not_before = now + quiet
                     row.begin_with, row.state = "", RunState.RECEIVED
-            # Otherwise a worker carries it: guidance that it missed is seen when it waits again.
+            # Otherwise a worker carries the run: `postpone_run` sees guidance that it missed.
             return "heard"
 
     def request_stop(
@@ -102,8 +102,8 @@ class RunRequests:
         """Request the stop of a run; return whether it is active. The first request counts.
 
         Args:
-            words: Who or what asks for it, as a sentence.
-            guidance: The command that asks for it.
+            words: Who or what asks for the stop, as a sentence.
+            guidance: The command that asks for the stop.
         """
         with self._database.write() as session:
             row = session.get(RunRow, run_id)
@@ -113,20 +113,20 @@ class RunRequests:
                 _store_guidance(session, run_id, guidance)
             if row.stop_request is None:
                 row.stop_request, row.stop_reason = words, reason
-                # It need not wait to be stopped; only until its end is posted.
+                # A waiting run is due at once, so that a worker posts its end.
                 row.not_before = 0.0
             return True
 
     def retry_run(
         self, run_id: str, begin_with: str, now: float, *, guidance: Guidance | None = None
     ) -> None:
-        """Continue a run that is over; one that reached a cap may use as much again.
+        """Continue a run that is over; if it spent its money or time, it may spend as much again.
 
         Raises ActiveRun if its issue has an active run, which may be this one.
 
         Args:
-            begin_with: Step to continue with; empty: it begins at the top.
-            guidance: The command that asks for it; counts once.
+            begin_with: Step to continue with; empty: the run begins at the top.
+            guidance: The command that asks for this; the same command counts once.
         """
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
@@ -148,7 +148,7 @@ class RunRequests:
             active = _find_active_row(session, first)
             following = _queue_follow_up(session, first, active, request, now)
             if guidance is not None and following not in ("over", "full"):
-                # A refusal counts only after it was posted.
+                # A refused command stays unknown, so that it is refused again if a kill comes now.
                 _store_guidance(session, run_id, guidance)
             return following
 
@@ -174,7 +174,7 @@ def is_approved(session: Session, row: RunRow, plan: str) -> bool:
 
 
 def queue_waiting_follow_up(session: Session, over: RunRow, now: float) -> None:
-    """Queue a follow-up that was requested during the run of the issue that has just ended."""
+    """Queue a follow-up that was requested during `over`, a run that has just ended."""
     wanted = select(RunRow).where(
         is_of_issue(over.repository_id, over.number), col(RunRow.follow_up_requests).is_not(None)
     )
@@ -220,7 +220,7 @@ def _is_awaited(session: Session, row: RunRow, guidance: Guidance) -> bool:
         return False
     begins_again = row.worker is None and row.state == RunState.RECEIVED and row.begin_with == ""
     if guidance.kind == "answer":
-        # Another one has revived it a moment ago.
+        # Another answer has queued the run again a moment ago.
         return begins_again and has_new_guidance(session, row)
     waits = row.state == RunState.AWAITING_APPROVAL and row.plan_asked is not None
     if guidance.kind == "approval":
@@ -236,7 +236,7 @@ def _find_active_row(session: Session, of_issue: RunRow) -> RunRow | None:
 
 
 def requeue_run(row: RunRow, begin_with: str, now: float) -> None:
-    """Queue a finished run again; after a cap it may use as much once more."""
+    """Queue a finished run again; if it spent its money or time, it may spend as much again."""
     if row.purged_at is not None:
         raise RequestRefused(
             f"The texts of run {row.run_id} were deleted, so it cannot continue. Set the label"
@@ -259,9 +259,9 @@ def requeue_run(row: RunRow, begin_with: str, now: float) -> None:
 def _queue_follow_up(
     session: Session, first: RunRow, active: RunRow | None, request: FollowUpRequest, now: float
 ) -> FollowUpResult:
-    """Queue a follow-up of a run that opened a pull request, or join one that is there.
+    """Queue a follow-up of a run that opened a pull request, or join one that is queued.
 
-    `active` is the run of its issue that is not over.
+    `active` is the active run of the issue.
     """
     if first.active or first.state != RunState.OPEN or first.pull is None:
         return "over"
@@ -280,7 +280,7 @@ def _queue_follow_up(
         first.follow_up_requests = (*stored.values(), request)
         return "after"
     number = select(func.max(col(RunRow.round))).where(col(RunRow.follows_run) == first.run_id)
-    # The number also counts earlier rounds whose rows are gone.
+    # Not the number of rows: those of earlier rounds may be gone.
     last = session.exec(number).one() or 0
     unasked = request.kind != "review" and not request.by
     if last >= (MOST_ROUNDS - _FOR_PEOPLE if unasked else MOST_ROUNDS):

@@ -25,13 +25,13 @@ from agent.store.sql_tables import RunFileRow
 from agent.telemetry.run_events import FILE_NAME as EVENTS
 from agent.telemetry.signature import FILE_NAME as SIGNATURE
 
-#: The copy of a folder, for readers, stays for so long.
+#: The copy of a folder, which readers use, is removed if it is older than this.
 _COPY_SECONDS = 3600.0
-#: They only grow.
+#: Files that only grow: just their new lines are stored.
 _GROWING = (EVENTS, "run.log")
-#: PostgreSQL accepts no value of half a gigabyte.
+#: Files are stored in pieces, since PostgreSQL accepts no value of half a gigabyte.
 _PIECE_BYTES = 16 * 1024**2
-#: Seconds between attempts while the database is away; after these, the lease runs out first.
+#: Seconds between attempts while the database is away; after more, the usual lease has run out.
 _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 _log = structlog.get_logger()
 
@@ -44,8 +44,8 @@ class SqlRunFiles:
         self._lock = threading.Lock()
 
     def open(self, run_id: str, folder: Path) -> FolderCopy:
-        """Write the stored files of a run to its folder; return what stores later changes."""
-        # Events that are not stored have changed nothing outside.
+        """Write the stored files of a run to its folder; return the object that stores changes."""
+        # Nothing is lost: events that are not stored have had no effect outside.
         (folder / EVENTS).unlink(missing_ok=True)
         self._write_files(run_id, folder)
         return FolderCopy(self._database, run_id, folder)
@@ -56,7 +56,7 @@ class SqlRunFiles:
             with self._database.read() as session:
                 number = session.exec(newest).one() or 0
             if self._shown.get(folder) != number:
-                # Files that are not stored any more go with the copy.
+                # The old copy may have files that are not stored any more.
                 shutil.rmtree(folder, ignore_errors=True)
                 self._write_files(run_id, folder)
                 self._shown[folder] = number
@@ -79,7 +79,7 @@ class SqlRunFiles:
         pieces: dict[str, list[bytes]] = defaultdict(list)
         with self._database.read() as session:
             ordered = wanted.order_by(col(RunFileRow.number))
-            # A server ends the transaction of a client that processes a result for too long.
+            # Only collected here: a server ends a transaction whose client is slow with the rows.
             for name, content in session.exec(ordered, execution_options={"yield_per": 8}):
                 pieces[name].append(content)
         return {name: b"".join(several) for name, several in pieces.items()}
@@ -93,7 +93,7 @@ class SqlRunFiles:
             fresh.replace(folder / name)
 
     def replace(self, run_id: str, signature: bytes | None) -> None:
-        """Keep nothing of a run but this signature."""
+        """Delete the stored files of a run; store only the signature, if there is one."""
         with self._database.write() as session:
             session.execute(delete(RunFileRow).where(col(RunFileRow.run_id) == run_id))
             if signature is not None:
@@ -122,7 +122,7 @@ class FolderCopy:
         facts, before = path.stat(), self._stored.get(path.name)
         if before and (before.st_mtime_ns, before.st_size) == (facts.st_mtime_ns, facts.st_size):
             return
-        # If the connection breaks, it is unknown what is stored: then the whole file is, again.
+        # If the connection breaks, it is unknown what was stored: then the next call stores it all.
         begin = self._sizes.pop(path.name, 0)
         with path.open("rb") as file, self._database.write() as session:
             if not begin:
@@ -140,7 +140,7 @@ class FolderCopy:
         self._stored[path.name] = facts
 
     def _add_pieces(self, session: Session, name: str, content: bytes) -> None:
-        """Add content in pieces, an empty one as well."""
+        """Add content in pieces; empty content is one empty piece."""
         for start in range(0, len(content) or 1, _PIECE_BYTES):
             piece = content[start : start + _PIECE_BYTES]
             session.add(RunFileRow(run_id=self._run_id, name=name, content=piece))
@@ -148,9 +148,9 @@ class FolderCopy:
 
 
 def _persist(store: Callable[[], None]) -> None:
-    """Store something, again while the database is away.
+    """Call `store`, again and again while the database is away.
 
-    A step whose files are not stored must not be on record, since no step writes them again.
+    A step is recorded only after its files are stored, since no later step writes them again.
     """
     for pause in _PAUSES:
         with suppress(StoreUnavailable):

@@ -14,7 +14,7 @@ from agent.store.database import Database
 from agent.store.sql_tables import NARROWED_BY, NEWEST, RunRow, list_sound
 
 UNKNOWN = "unknown"
-"""In place of a value that is empty."""
+"""Name of an empty value, in filters and statistics."""
 Repositories = Collection[int] | None
 """Numbers of the repositories whose runs count; None: all."""
 _MOST_CHOICES = 500
@@ -40,7 +40,7 @@ class RunFilters(BaseModel):
 
 
 class CountedRun(NamedTuple):
-    """What statistics read of a run: columns of its row."""
+    """The columns of a run's row that statistics read."""
 
     state: str
     run_id: str
@@ -66,7 +66,7 @@ class RunLists:
     def list_runs(
         self, filters: RunFilters, repositories: Repositories, *, per_page: int
     ) -> tuple[RunRow, ...]:
-        """List the runs of one page, from 1, in the wanted order."""
+        """List the runs of the page `filters.page` (from 1), in the order `filters.sort`."""
         took = func.coalesce(RunRow.ended_at, read_clock()) - col(RunRow.started_at)
         orders: dict[str, tuple[Any, ...]] = {
             "oldest": (col(RunRow.queued_at), col(RunRow.run_id)),
@@ -89,7 +89,7 @@ class RunLists:
             return session.exec(counted).one()
 
     def list_choices(self, name: str, repositories: Repositories) -> list[str]:
-        """List the values that a list can be narrowed to, of one of its columns or `models`."""
+        """List the values of a column by which a list can be narrowed, or of `models`."""
         column = getattr(RunRow, name)
         wanted = select(column).where(*_match(RunFilters(), repositories)).distinct()
         with self._database.read() as session:
@@ -105,7 +105,7 @@ class RunLists:
             return list_sound(session.exec(wanted.order_by(*NEWEST)))[::-1]
 
     def count_figures(self, filters: RunFilters, repositories: Repositories) -> list[CountedRun]:
-        """Read the columns for statistics, in no order."""
+        """Read the columns for statistics, in no particular order."""
         columns = [getattr(RunRow, name) for name in CountedRun._fields if name != "state"]
         state = type_coerce(RunRow.state, String)
         wanted = select(state, *columns).where(*_match(filters, repositories))

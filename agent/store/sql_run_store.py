@@ -1,6 +1,6 @@
 """The runs: their requests, states and outcomes. SQLite by default.
 
-Owns the table and two rules: an issue has at most one active run, and a delivery at most one run.
+Owns the table and two rules: an issue has at most one active run, a delivery starts at most one.
 Carrying a run is the worker's part; the events within a run are in its folder.
 """
 
@@ -40,7 +40,7 @@ from agent.store.sql_tables import (
 _log = structlog.get_logger()
 
 FILE_NAME = "mergewright.sqlite"
-#: A command of another machine that began before this was killed there.
+#: A command of another machine that began so many seconds ago counts as killed.
 _LONGEST_COMMAND = 86_400.0
 _COMMANDS = select(RunRow).where(col(RunRow.active), col(RunRow.worker).startswith(COMMAND))
 _CONSEQUENCE = "; to restart runs that were queued in it, remove their label and set it again."
@@ -62,14 +62,14 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
         self.audit = SqlAudit(self._database)
         self.purges = SqlPurges(self._database)
         self.files = SqlRunFiles(self._database) if url else None
-        """The folders of runs; None: they are in the data folder alone."""
+        """The folders of runs in the database; None: they are only in the data folder."""
 
     def add_run(
         self, run: Run, now: float, *, worker: str | None = None, delivery_id: str | None = None
     ) -> Run:
         """Queue a run as the next attempt at its issue, or record one that a command carries.
 
-        Returns the stored run: this one with its number, or the earlier one of the delivery. Raises
+        Returns the stored run: this one as numbered, or the earlier one of the delivery. Raises
         ActiveRun if the issue has a run that is not over.
         """
         row = make_row(run, now)
@@ -114,7 +114,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
             return row
 
     def forget_run(self, run_id: str) -> None:
-        """Delete a run that has left nothing."""
+        """Delete the row of a run that ended before its first step."""
         with self._database.write() as session:
             session.execute(delete(RunRow).where(col(RunRow.run_id) == run_id))
 
@@ -140,14 +140,14 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
         return not is_carried
 
     def is_carried(self, run_id: str) -> bool | None:
-        """Whether a command has its lock on the folder of a run; None: the folder is elsewhere."""
+        """Whether a command has its lock on a run's folder; None: the folder is not here."""
         try:
             folder = os.open(self.path.parent / "runs" / run_id, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return None
         try:
-            # A shared lock: two processes that look at a time do not mistake each other for a
-            # command.
+            # A shared lock, so that two processes that look at the same time do not take each other
+            # for a command.
             fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
@@ -167,7 +167,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
             if wait.plan_asked is not None:
                 row.plan_asked, row.state = wait.plan_asked, RunState.AWAITING_APPROVAL
                 if row.stop_request or sql_requests.is_approved(session, row, wait.plan_asked):
-                    # Guidance arrived after it was read, and before this wait.
+                    # The stop or approval arrived after the run looked for it, before this wait.
                     until = 0.0
             if sql_requests.has_new_guidance(session, row):
                 until, begin_with, row.state = 0.0, "", RunState.RECEIVED
@@ -235,7 +235,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
 
 
 def open_store(loaded: Settings) -> SqlRunStore:
-    """Open the runs of the settings. Raises the errors of `SqlRunStore`."""
+    """Open the store that the settings name. Raises the errors of `SqlRunStore`."""
     return SqlRunStore(loaded.home, settings.find_database(loaded))
 
 
@@ -249,7 +249,7 @@ def _note_command(session: Session, action: str, row: RunRow) -> None:
 def _end_run(session: Session, row: RunRow, outcome: Outcome, now: float) -> None:
     row.active, row.state, row.ended_at = False, outcome.state, now
     row.outcome = replace(outcome, files=replace(outcome.files, text=None))
-    # A round that pushed nothing left a commit of another author there.
+    # A round that pushed nothing names the commit that it found, which may be a person's.
     row.head = outcome.commit if outcome.judged.digest else None
     row.pull = outcome.pull_request.number if outcome.pull_request else row.pull
     session.flush()

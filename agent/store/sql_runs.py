@@ -59,7 +59,7 @@ class RunReader:
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.pull) == number)
 
     def find_run_of_head(self, repository_id: int, commit: str) -> RunRow | None:
-        """Return the newest run whose branch ended in a commit."""
+        """Return the newest run that left a commit as the last one of its branch."""
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.head) == commit)
 
     def list_open(self, repository_id: int, limit: int) -> tuple[RunRow, ...]:
@@ -87,7 +87,7 @@ class RunReader:
         with self._database.read() as session:
             for row in session.exec(wanted):
                 outcome, number = row.outcome, row.pull or 0
-                # A round that pushed nothing has the commit that it found.
+                # A round that pushed nothing names the commit that it found.
                 commit = outcome.commit if outcome and outcome.judged.plan else None
                 if row.follows_run is None:
                     pulls[number] = EarlierPull(number=number, state=row.state, commit=commit)
@@ -96,7 +96,7 @@ class RunReader:
         return tuple(pulls.values())
 
     def is_publishing(self, repository_id: int, *, of_follow_up: bool = False) -> bool:
-        """Whether an active run, or also a follow-up, may have pushed what is not recorded yet."""
+        """Whether an active run, or also a follow-up, may have pushed unrecorded work."""
         states = [RunState.PUBLISHING, *([RunState.FOLLOWING_UP] if of_follow_up else [])]
         wanted = select(RunRow.run_id).where(
             col(RunRow.repository_id) == repository_id,

@@ -12,9 +12,9 @@ from agent.store.database import Database
 from agent.store.sql_tables import RunRow, SpendingRow
 
 _DAY = 86_400.0
-#: No run lasts, and no budget counts, longer.
+#: Seconds after which a row is deleted; no run lasts, and no budget counts, longer.
 _KEPT = 30 * _DAY
-#: Maximum difference between sums of the same dollars in another order.
+#: Dollars by which sums of the same costs may differ because they were added in another order.
 _ROUNDING = 1e-9
 
 
@@ -56,7 +56,7 @@ class SqlSpendings:
             session.execute(asked)
 
     def list_repositories(self, now: float) -> dict[int, str]:
-        """List the repositories with costs in 30 days, by number."""
+        """List the names of repositories with costs in the last 30 days, by their numbers."""
         named = (
             select(SpendingRow.repository_id, RunRow.repository)
             .join(RunRow, col(RunRow.run_id) == col(SpendingRow.run_id))

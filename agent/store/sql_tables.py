@@ -29,9 +29,9 @@ T = TypeVar("T")
 class Typed(TypeDecorator[T]):
     """A record stored as JSON, or an enumeration as a word.
 
-    A value that cannot be read is None and logged: one row of another version must not fail a whole
-    list. A search in such a column casts it to `Text`, since values to compare with would be
-    converted too.
+    A value that cannot be read is logged and becomes None: one row of another version must not fail
+    a whole list. A search in such a column casts it to `Text`: otherwise the searched text would be
+    converted, too.
     """
 
     impl, cache_ok = String, True
@@ -63,7 +63,7 @@ class FollowUpRequest(Record):
     by: str = ""
     """Login of the command's author; empty: no command asked for it."""
     quiet: float = 0.0
-    """Minimum time in seconds after the last request before it begins."""
+    """Minimum time in seconds between the last request and the begin of the follow-up."""
 
 
 NARROWED_BY = ("repository", "state", "reason", "category", "person", "origin")
@@ -71,7 +71,7 @@ NARROWED_BY = ("repository", "state", "reason", "category", "person", "origin")
 
 
 class RunRow(SQLModel, table=True):
-    """A run and its state; times are seconds since the epoch. Only the store changes one."""
+    """A run and its state; times are seconds since the epoch. Only the store changes rows."""
 
     __tablename__ = "runs"
 
@@ -83,7 +83,7 @@ class RunRow(SQLModel, table=True):
     attempt: int
     state: RunState = Field(sa_type=Typed(RunState))
     active: bool
-    """Whether it is not over: it waits, or a worker is at it."""
+    """Whether the run is not over: it waits, or a worker carries it."""
     not_before: float
     queued_at: float
     started_at: float | None = None
@@ -114,9 +114,9 @@ class RunRow(SQLModel, table=True):
     Written for workers of the previous version: `state` says it as well.
     """
     purged_at: float | None = None
-    """When its texts and names were deleted; None: they are there."""
+    """When its texts and names were deleted; None: they were not."""
     person: str | None = None
-    """Login of the person who set the label. `summarize` computes this and the next columns."""
+    """Login that set the label. `summarize` computes the columns from here to `seconds_to_pull`."""
     origin: str | None = None
     """`ticket`, `dry run`, or the kind of a follow-up."""
     reason: str | None = None
@@ -125,16 +125,16 @@ class RunRow(SQLModel, table=True):
     first_round: str | None = None
     """Reason of the first change that was judged; `ready`: it passed."""
     usd: float | None = None
-    """Cost of models; None: it is not over, or no price is known of some of it."""
+    """Cost of models; None: the run is not over, or the price of a model is unknown."""
     models: str | None = None
     """JSON: names of the models that were used."""
     costs: str | None = None
-    """JSON: cost of each of them."""
+    """JSON: cost of each of these models, in dollars."""
     seconds_to_pull: float | None = None
-    """From the label to the end of a run that opened a pull request."""
+    """Time from the label to the end of a run that opened a pull request."""
     run: Run = Field(sa_type=Typed(Run))
     outcome: Outcome | None = Field(default=None, sa_type=Typed(Outcome))
-    """Without its text."""
+    """The outcome, without `files.text`."""
 
     __table_args__ = (
         Index(
@@ -173,7 +173,7 @@ class RunRow(SQLModel, table=True):
 
     @property
     def command(self) -> int | None:
-        """Number of the process of the command that carries it; None: the service does."""
+        """Number of the process of the command that carries the run; None: no command does."""
         number = (self.worker or "").partition(COMMAND)[2].partition(" ")[0]
         return int(number) if self.active and number.isdecimal() else None
 
@@ -188,7 +188,7 @@ def summarize(run: Run, outcome: Outcome | None, ended_at: float | None) -> dict
     }
     seconds = None
     if snapshot and outcome and outcome.pull_request and ended_at is not None:
-        # Clocks may differ, and a code host writes the first of the times.
+        # The code host writes the first time: its clock may differ, and it may write no time.
         with suppress(ValueError):
             labelled_at = datetime.fromisoformat(snapshot.approved_at).timestamp()
             seconds = round(max(0.0, ended_at - labelled_at), 3)
@@ -216,7 +216,7 @@ def _summarize_row(_mapper: object, _connection: object, row: RunRow) -> None:
 
 
 class SpendingRow(SQLModel, table=True):
-    """Cost of one request to a model; its maximum, as long as the cost is not known."""
+    """Cost of one request to a model, or its maximum while the cost is not known."""
 
     __tablename__ = "spendings"
 
@@ -250,7 +250,7 @@ class GuidanceRow(SQLModel, table=True):
 
 
 EVERYTHING = 0
-"""In place of a repository's number, where all are paused."""
+"""Number of the row that pauses all repositories, in place of a repository's."""
 OPERATOR = "the operator"
 """In place of the operator's login; no login has a blank."""
 
@@ -262,11 +262,11 @@ class PauseRow(SQLModel, table=True):
 
     repository_id: int = Field(default=EVERYTHING, primary_key=True)
     repository: str = ""
-    """Empty; rows of one repository, of earlier versions, count no more."""
+    """Empty. Earlier versions could pause one repository; such rows have no effect any more."""
     since: float
     """Seconds since the epoch."""
     by: str = OPERATOR
-    """Login, or who the operator is called."""
+    """Login, or OPERATOR."""
     words: str = ""
 
     @property
@@ -343,7 +343,7 @@ def make_row(run: Run, now: float) -> RunRow:
     return RunRow(
         run_id=run.run_id,
         repository=run.repository_name,
-        # A ticket file may have several runs at a time; each has a number of its own.
+        # A ticket file may have several runs at a time, so each gets a number made of its id.
         repository_id=issue.repository_id if issue else 0,
         number=issue.number if issue else zlib.crc32(run.run_id.encode()) >> 1,
         title=snapshot.title if snapshot else Path(run.ticket).name,

@@ -16,7 +16,7 @@ from agent.errors import EngineLocked
 from agent.settings import explain_home, require_home
 
 FILE_NAME = "worker.lock"
-#: A child of a killed owner has the lock as well until it has become another program.
+#: Seconds to wait: a killed owner's child has the lock, too, until it executes its program.
 _LET_GO_SECONDS = 1.0
 
 
@@ -44,7 +44,7 @@ def lock_home(home: Path) -> Iterator[None]:
                     raise _make_locked(home, file) from None
                 time.sleep(0.05)
         owner = f"process {os.getpid()} since {time.strftime('%F %T')}\n"
-        with suppress(OSError):  # the lock counts, though a full disk keeps no name
+        with suppress(OSError):  # the lock counts even if a full disk stores no name
             os.ftruncate(file, 0)
             os.pwrite(file, owner.encode(), 0)
         yield

@@ -18,7 +18,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _TRIAL_SECONDS = 5.0
 
 Readiness = dict[str, object]
-"""As it is answered, with `ready` and `reason`."""
+"""The response, an object with `ready` and `reason`."""
 ReadReadiness = Callable[[], Awaitable[Readiness]]
 
 
@@ -54,12 +54,12 @@ def add_routes(
 
 
 def make_readiness(reason: str | None, **facts: object) -> Readiness:
-    """Return a readiness; without a reason it is ready."""
+    """Return a readiness; `reason` None: the process is ready."""
     return {"ready": reason is None, "reason": reason, **facts}
 
 
 async def find_failure(trial: Callable[[], object]) -> str | None:
-    """Run a trial for some seconds at most; return why it failed."""
+    """Run a trial for at most five seconds; return why it failed, or None."""
     try:
         async with asyncio.timeout(_TRIAL_SECONDS):
             await asyncio.to_thread(trial)

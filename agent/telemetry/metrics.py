@@ -27,16 +27,16 @@ from agent.models.clock import read_clock
 from agent.models.run import ENDS, Reason, RunState
 from agent.models.step import AnyStep
 
-# Each counter starts with the process, whose start has its own metric.
+# No `_created` metrics: each counter starts with the process, whose start is a metric.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
 _NAMESPACE = "mergewright"
-#: A step may be a look at an issue, or the tests of a large repository.
+#: A step may only read an issue, or run the tests of a large repository.
 _STEP_BUCKETS = (0.05, 0.25, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 #: A model may think for minutes, and is given half an hour.
 _MODEL_BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0, 1800.0)
 _MODEL = ("provider", "model", "role")
-#: `agent.llm.failures.ModelFailure.kind`, and of one that the run no longer waited for.
+#: Values of `agent.llm.failures.ModelFailure.kind`; and `cancelled`: the run no longer waited.
 _MODEL_FAILURES = (
     "limited", "unavailable", "unusable", "full", "rejected", "refused", "cancelled",
 )  # fmt: skip
@@ -95,7 +95,7 @@ class StepTimes:
         self._under_way: set[str] = set()
 
     def started(self, step: AnyStep) -> None:
-        """Count it as done by this process; of other processes' steps only the end is reported."""
+        """Note that this process does the step; of other processes' steps only the end is seen."""
         self._under_way.add(step)
 
     def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
@@ -201,7 +201,7 @@ def note_queue(
 
 class BudgetUse(NamedTuple):
     scope: str
-    """Whose: `repository`, `organization` or `all`."""
+    """Whose budget it is: `repository`, `organization` or `all`."""
     name: str
     period: str
     used_usd: float

@@ -9,9 +9,9 @@ from agent.errors import StorageFull
 
 
 def write_private_file(place: Path, text: str, *, replace: bool = True) -> None:
-    """Write a file that no other user can read, as a whole, and its folder if needed.
+    """Write a complete file that no other user can read, and its folder if needed.
 
-    Without `replace` an existing file stays, also one that was made just now. Raises StorageFull.
+    Without `replace`, an existing file stays, even one that appears meanwhile. Raises StorageFull.
     """
     try:
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,7 +1,7 @@
 """The events of a run: `events.jsonl` in its folder, one JSON object per line.
 
-Steps, replies of models, writes to the code host and the end. An attempt continues the file of the
-attempt before it; a line that a killed process has half written is cut.
+Events are steps, replies of models, writes to the code host, and the end. An attempt continues the
+file of the attempt before it; a line that a killed process has half written is removed.
 """
 
 import json
@@ -25,7 +25,7 @@ class RunEvents:
         """Open the events at a path, if any; `store` puts them where other machines find them."""
         self.store = store or (lambda: None)
         self.unfinished: Counter[str] = Counter()
-        """For each step, the earlier attempts in a row that began it and died."""
+        """For each step, the number of earlier attempts in a row that began it and died."""
         self.begun: set[str] = set()
         """The steps that an earlier attempt began, however that ended."""
         self._path = path
@@ -50,9 +50,9 @@ class RunEvents:
         self._append(step, event, facts, sync=True)
 
     def note(self, step: str, event: str, /, **facts: object) -> None:
-        """Write one event as `append` does, without the wait for the disk.
+        """Write one event as `append` does, without waiting for the disk.
 
-        It survives a kill of this process, but no power failure before the next event that waits.
+        The event survives a kill of this process, but no power failure before the next `append`.
         """
         self._append(step, event, facts, sync=False)
 
@@ -85,6 +85,6 @@ def _write(path: Path, line: bytes, *, sync: bool) -> None:
 
 
 def find_events(folder: Path) -> Path:
-    """Name the file with the events of a run; earlier versions wrote `ledger.jsonl`."""
+    """Return the file with the events of a run; earlier versions wrote `ledger.jsonl`."""
     path = folder / FILE_NAME
     return path if path.exists() else folder / "ledger.jsonl"

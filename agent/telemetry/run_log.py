@@ -28,7 +28,7 @@ from agent.models.review import Judgement
 from agent.text import check_summary, sanitise
 from agent.text.redaction import Redactor
 
-#: As the table of checks calls them.
+#: Names of the sides, as in the table of checks.
 _SIDES = {"base": "before", "head": "after"}
 #: Maximum length of a model's text and calls in one turn.
 _MOST_SAID = 2_000
@@ -45,7 +45,7 @@ def configure_logging(*, verbose: bool) -> None:
 
 
 def configure_service_logging() -> None:
-    """Log all that a process of the service says to stderr as JSON lines, tracebacks as well."""
+    """Log everything from a process of the service to stderr as JSON lines, tracebacks included."""
     _configure(logging.INFO, with_libraries=True)
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_exception
@@ -64,7 +64,7 @@ def report_problem(program: str, problem: str) -> None:
 def _log_exception(
     kind: type[BaseException], problem: BaseException | None, _: TracebackType | None
 ) -> None:
-    # A thread may end so.
+    # A thread may end itself by SystemExit.
     if kind is not SystemExit:
         _log.critical("uncaught exception", exc_info=problem)
 
@@ -98,13 +98,13 @@ def keep_log_context(work: Callable[P, T]) -> Callable[P, T]:
 
 
 class _ToStructlog(logging.Handler):
-    """Hands the words of libraries on as structured events."""
+    """Logs the messages of libraries as structured events."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log a library's message; in the thread of the caller, whose context it gets."""
+        """Log a library's message, with the context of the thread that logged it."""
         structlog.get_logger().log(
             record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
         )
@@ -113,8 +113,8 @@ class _ToStructlog(logging.Handler):
 class RunLog:
     """The full log of one run, written as things happen.
 
-    A log that cannot be written (the disk is full) does not end the run by itself; the events,
-    which must be whole, do.
+    If it cannot be written (the disk is full), the run goes on. But if the events, which must be
+    complete, cannot be written, the run ends.
     """
 
     def __init__(self, path: Path, redactor: Redactor | None = None) -> None:
@@ -135,7 +135,7 @@ class RunLog:
             self._append(f"---- {name}\n{summary.rstrip()}\n----\n")
 
     def _format_reply(self, reply: Reply) -> str:
-        """Format text and calls of a model, each line marked as foreign, cut after secrets."""
+        """Format text and calls of a model, each line marked as foreign; redacted, then cut."""
         plain = self.redactor.redact_record(reply)
         parts = [plain.text.strip(), *(f"{call.name} {call.arguments}" for call in plain.calls)]
         if plain.finish == "length":

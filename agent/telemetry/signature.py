@@ -1,8 +1,8 @@
 """The signed log of a run: `signature.json` covers its events, patch, text, reports and commits.
 
 The private key (Ed25519) is in a file of the data folder that the worker makes at first use, or
-given as a secret. To verify an exported log takes no network and no data but the public key; all of
-it is foreign until then.
+given as a secret. Verifying an exported log takes no network, and no data except the public key;
+until it is verified, nothing in the log is trusted.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from agent.telemetry.run_events import PUBLISHED
 
 FILE_NAME = "signature.json"
 COMMIT = "commit-"
-"""Before the id of a published commit: the file that has its object of git."""
+"""Prefix of the file with the git object of a published commit, before the commit's id."""
 PUBLIC_FILE = "mergewright.pub"
 """In the data folder: the public key, as PEM."""
 _SIGNED = re.compile(r"pull_request\.md|change\.patch|checks-(base|head)\.json|commit-[0-9a-f]+")
@@ -43,7 +43,7 @@ class Seal(Record):
     """The signed log's digest and key, as a published text shows them."""
 
     digest: str
-    """sha256 of the events until then, in hexadecimal digits; so is the public key."""
+    """sha256 of the events until the publication; in hexadecimal digits, as the public key."""
     key: str
 
 
@@ -65,7 +65,7 @@ class SignedLog(Record):
     files: dict[str, str]
     """sha256 of the other files, by name."""
     purged_at: float | None = None
-    """When names and texts were deleted, in seconds since the epoch; None: they are there."""
+    """When names and texts were deleted, in seconds since the epoch; None: they were not."""
     purged: tuple[str, ...] = ()
     """Names of the files that were deleted."""
     signature: str = ""
@@ -143,7 +143,7 @@ def export_run(folder: Path, out: IO[bytes]) -> None:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(FILE_NAME, raw)
         if (folder / EVENTS).exists():
-            # More may have happened since.
+            # Events after the signature are left out.
             archive.writestr(EVENTS, (folder / EVENTS).read_bytes()[: log.events.size])
         for path in _list_signed(folder):
             if path.name in log.files:
@@ -183,7 +183,7 @@ def _find_differences(archive: zipfile.ZipFile, log: SignedLog, public: str) -> 
             yield f"{name} was changed or replaced after it was signed."
         elif name.startswith(COMMIT):
             whole = b"commit %d\0%s" % (len(content), content)
-            # The names of commits are older than sha256.
+            # Git names commits by sha1, in newer repositories by sha256.
             sha1 = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
             if name.removeprefix(COMMIT) not in (sha1, _digest(whole)):
                 yield f"{name} is not that commit: its content has another id."
@@ -243,5 +243,5 @@ def read_public_key(text: str) -> str:
 
 
 def name_key(key: Ed25519PrivateKey) -> str:
-    """Return its public half, in hexadecimal digits."""
+    """Return the public half of a key, in hexadecimal digits."""
     return key.public_key().public_bytes_raw().hex()

@@ -1,4 +1,4 @@
-"""How listener and dashboard serve HTTP/1.1: their start, their door, and uvicorn's limits.
+"""Serve HTTP/1.1 for listener and dashboard: environment, listening socket, uvicorn's limits.
 
 Slow and idle clients are kept off by the proxy that `deploy/README.md` describes.
 """
@@ -40,12 +40,12 @@ def restart_without(kept: dict[str, str]) -> None:
 
 
 def open_door(host: str, port: int, names: str) -> socket.socket:
-    """Bind an address. Raises SettingsInvalid with the names of the settings that it comes from."""
+    """Listen at an address. Raises SettingsInvalid with the names of the address's settings."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        # With its protocol named, which asyncio asks for before it turns Nagle's delay off.
+        # The protocol is given, since asyncio turns Nagle's delay off only if it is TCP.
         door = socket.socket(family, kind, protocol)
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         door.bind(address)
@@ -61,8 +61,8 @@ def open_door(host: str, port: int, names: str) -> socket.socket:
 def serve(
     app: FastAPI, door: socket.socket, *, lifespan: Literal["on", "off"], stop_seconds: int
 ) -> None:
-    """Serve an application until a signal says stop; requests may then take `stop_seconds`."""
-    # uvicorn raises the signal that stopped it again; being stopped is no failure.
+    """Serve an application until a signal; requests may then still take `stop_seconds`."""
+    # Ignored, since uvicorn sends itself the signal again after it has stopped: no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     _make_server(app, lifespan, stop_seconds).run(sockets=[door])
@@ -84,13 +84,13 @@ def _make_server(app: FastAPI, lifespan: Literal["on", "off"], stop_seconds: int
         log_level="warning",
         access_log=False,
         server_header=False,
-        # No header decides where a request comes from.
+        # The client's address is never taken from a header.
         proxy_headers=False,
         backlog=_BACKLOG,
         limit_concurrency=512,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=stop_seconds,
-        # A longer head of a request is refused.
+        # Requests with longer headers are refused.
         h11_max_incomplete_event_size=64 * 1024,
     )
     return uvicorn.Server(config)

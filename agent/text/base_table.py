@@ -12,7 +12,7 @@ from agent.text import sanitise
 from agent.text.check_summary import format_count
 
 HEADINGS = ("check", "command", "result", "fails already", "seconds")
-#: Names of what fails already: for people and for models.
+#: Maximum names of a check's failures, for people and for models.
 _MOST_LISTED, _MOST_OF_MODEL = 5, 40
 _LONGEST = 100
 
@@ -28,7 +28,7 @@ def list_rows(report: BaseReport) -> Iterator[tuple[str, ...]]:
 
 
 def write_lines(report: BaseReport) -> str:
-    """Write rows and facts a line each, with more names of what fails already."""
+    """Write rows and facts, one per line, with more names of what fails already; for models."""
     rows = (
         f"{name}: {' '.join(filter(None, (command, f'({result}; {seconds} s)')))}"
         for name, command, result, _, seconds in list_rows(report)
@@ -38,14 +38,14 @@ def write_lines(report: BaseReport) -> str:
 
 
 def list_facts(report: BaseReport) -> Iterator[tuple[str, str]]:
-    """Yield facts each with its title: about the base commit, then what a ticket may take."""
+    """Yield facts with their titles: about the base commit, then what a ticket may take."""
     yield from _list_facts_of_base(report, _MOST_LISTED)
     if report.python:
         yield "a ticket", _estimate_time(report)
 
 
 def _list_facts_of_base(report: BaseReport, most: int) -> Iterator[tuple[str, str]]:
-    """Yield what fails already (of each check at most some names), was installed, is not run."""
+    """Yield what fails already (at most `most` names of a check), is installed, and is not run."""
     for check in report.checks:
         if check.failing:
             names = (sanitise.shorten(name, _LONGEST) for name in check.failing)
@@ -69,7 +69,7 @@ def _list_facts_of_base(report: BaseReport, most: int) -> Iterator[tuple[str, st
 
 
 def _estimate_time(report: BaseReport) -> str:
-    """Say what a ticket may take, and how that is known."""
+    """Describe the maximum time of a ticket, and how it is computed."""
     return (
         f"Set-up: {report.setup_seconds:.0f} s, once for the same dependencies. The checks of one"
         f" change: at most about {report.attempt_seconds:.0f} s (twice the slowest check, and"

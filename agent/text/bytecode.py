@@ -1,21 +1,21 @@
-"""Modules for sandboxes, compiled ahead."""
+"""Compile modules for sandboxes in advance."""
 
 import marshal
 import posixpath
 import sys
 from importlib.util import MAGIC_NUMBER, source_hash
 
-#: By the hash of the source, which the reader need not compare: both are in a read-only place.
+#: Flag of bytecode with its source's hash, which Python need not compare: both are read-only.
 _UNCHECKED = 1
 
 
 def compile_module(path: str, source: bytes) -> tuple[str, bytes]:
-    """Compile a module ahead, since no sandbox may keep what it compiled itself.
+    """Compile a module in advance, since sandboxes cannot store what they compile.
 
-    A Python of another version than ours looks elsewhere, and compiles the source as ever.
+    A Python of another version than ours looks for another file, and compiles the source itself.
 
     Args:
-        path: Of the source, as the sandbox will see it or relative to a folder there.
+        path: Path of the source in the sandbox, or relative to a folder there.
 
     Returns:
         The path where Python looks for the bytecode, and the bytecode.

@@ -1,4 +1,4 @@
-"""Say what a compared check has shown: every count in a text about checks is said here. Pure."""
+"""Summarise compared checks: every count in a text about checks is made here. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -26,14 +26,14 @@ _NOT_COUNTED = {
 
 class CheckSummary(NamedTuple):
     base: str
-    """Text of one table cell, as the next two."""
+    """Text of a table cell, like the next two fields."""
     head: str
     new: str
-    """How many new failures there are."""
+    """Number of new failures, or `unknown`."""
     result: str
-    """What the comparison has shown, for a table cell."""
+    """Result of the comparison, for a table cell."""
     sentence: str
-    """Empty where there is nothing to say but the verdict."""
+    """Empty if there is nothing to say except the verdict."""
 
 
 def summarize_check(check: AnyComparison) -> CheckSummary:
@@ -62,7 +62,7 @@ def _format_result(check: AnyComparison) -> str:
 
 
 def summarize_all(checks: Iterable[AnyComparison]) -> str:
-    """Say in one line what the checks of a change that passed have shown."""
+    """Summarise in one line the checks of a change that passed."""
     ran = [check for check in checks if {check.base, check.head} != {Status.ABSENT}]
     measured = [check for check in ran if check.verdict is Status.PASSED]
     if not measured:
@@ -78,7 +78,7 @@ def summarize_all(checks: Iterable[AnyComparison]) -> str:
 
 
 def describe_outcomes(result: TestRun) -> str:
-    """Count tests by their outcome; empty where there are none."""
+    """Count tests by their outcome; empty if there are none."""
     if not any(item.outcome in ("passed", "failed", "error", "skipped") for item in result.items):
         return ""
     ran = [item for item in result.items if not item.is_collection]
@@ -99,7 +99,7 @@ def is_of_tests(check: AnyComparison) -> TypeGuard[TestComparison]:
 
 
 def list_new(check: AnyComparison) -> tuple[CheckItem, ...]:
-    """List what fails with the change alone; nothing where a check speaks of no single items."""
+    """List the items that fail only with the change; empty for a check without items."""
     return check.new_failures if isinstance(check, ItemComparison) else ()
 
 
@@ -123,7 +123,7 @@ def _describe_side(check: AnyComparison, side: Literal["base", "head"]) -> str:
     if isinstance(check, CommandComparison):
         return "run" if _is_of_change_alone(check) else status.value
     if status is Status.FAILED and not (failures if is_of_tests(check) else count):
-        # It ended before it could say anything item by item.
+        # It ended before it reported any item.
         return "did not complete"
     if not is_of_tests(check):
         return format_count(count, "finding") if count else "clean"
@@ -140,7 +140,7 @@ def _describe_side(check: AnyComparison, side: Literal["base", "head"]) -> str:
 
 
 def _is_of_change_alone(check: AnyComparison) -> bool:
-    """Whether a command passed that has no run on base: failures of both sides may be in it."""
+    """Whether a command passed without a run on base; it may have failures that base has, too."""
     is_alone = isinstance(check, CommandComparison) and check.base is Status.ABSENT
     return is_alone and check.verdict is Status.PASSED
 

@@ -1,4 +1,4 @@
-"""Cut long texts where a reader would: at sentences. Pure."""
+"""Cut long texts at the ends of sentences. Pure."""
 
 import re
 
@@ -6,7 +6,7 @@ _SENTENCE_ENDS = re.compile(r"[.!?](?=\s)|(?<=\S)(?=\n\s*\n)")
 
 
 def cut_sentences(text: str, limit: int) -> str:
-    """Keep the whole sentences that fit; of a first one that is too long, whole words."""
+    """Keep the whole sentences that fit, or whole words if these fill less than half the limit."""
     text = text.strip()
     if len(text) <= limit:
         return text

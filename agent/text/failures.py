@@ -1,4 +1,4 @@
-"""Say why tests fail, by what they have printed. Pure."""
+"""Find out why tests fail, from what they have printed. Pure."""
 
 import re
 import textwrap
@@ -20,19 +20,19 @@ def group_failures(tests: TestRun) -> list[list[CheckItem]]:
 
 
 def strip_numbers(words: str) -> str:
-    """Take out addresses and counters, which make no other kind of failure."""
+    """Remove addresses and counters: errors that differ only in these are of one kind."""
     return _NUMBER.sub("", words)
 
 
 def count_error(items: list[CheckItem]) -> str:
-    """Name the error of a group, behind the number of its tests."""
+    """Name the error of a group, after the number of its tests."""
     return f"{len(items)} x {find_error_line(items[0].text) or 'no error line'}"
 
 
 def find_error_line(text: str) -> str:
-    """Return the line that names an error: the first at the margin behind the last frame.
+    """Return the line that names an error: the first unindented one after the last frame.
 
-    Where pytest marks the lines of an error by an E, only these count.
+    If pytest has marked the lines of an error by an E, only these count.
     """
     lines = text.splitlines()
     marked = [line[1:] for line in lines if _MARKED.match(line)]

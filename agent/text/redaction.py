@@ -1,7 +1,7 @@
-"""Take secrets out of every text that leaves, or is kept where people read it.
+"""Remove secrets from every text that is sent, or stored where people read it.
 
-Two ways: the values that we have ourselves, also when they are encoded, cut or taken apart; and
-whatever looks like a credential (`secret_shapes`).
+These are the values that we have ourselves, also when they are encoded, cut or split; and whatever
+looks like a credential (`secret_shapes`).
 """
 
 import base64
@@ -18,18 +18,18 @@ T = TypeVar("T")
 
 REMOVED = "[secret removed]"
 
-#: Compared are letters and digits alone, without case: what is between them (white space,
-#: quotes, plus signs of a patch, the + and / of base64) hides nothing.
+#: Only letters and digits are compared, without case, so that no other sign between them (white
+#: space, quotes, plus signs of a patch, the + and / of base64) can hide a secret.
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _OTHERS = bytes(sign for sign in range(256) if chr(sign) not in _LETTERS)
 
-#: A shorter value, or a plain word, is part of ordinary texts: it is no secret worth the name.
+#: Minimum length of a secret, and of one of letters alone: ordinary texts have shorter ones.
 _SHORTEST = 8
 _SHORTEST_WORD = 16
-#: Lengths of pieces of a secret that give it away.
+#: Half of a secret, within these lengths, counts as the secret.
 _TELLING = (16, 24)
 _GRAM = 8
-#: A value that repeats itself is found by the first of its places.
+#: Maximum stored places of a gram: a value that repeats itself is found by its first ones.
 _PLACES = 8
 
 
@@ -50,9 +50,9 @@ class Redactor:
             self.learn(secret)
 
     def learn(self, secret: str) -> None:
-        """Look out for this value from now on.
+        """Remove this value from now on.
 
-        A plain word, or what has fewer than eight letters and digits, is not looked for.
+        A short plain word, or a value with fewer than eight letters and digits, is not removed.
         """
         secret = secret.strip()
         if secret in self._seen:
@@ -73,7 +73,7 @@ class Redactor:
             for at in range(len(form) - _GRAM + 1):
                 gram = form[at : at + _GRAM]
                 grams[gram] = (*grams.get(gram, ()), (number, at))[:_PLACES]
-        # In this order: who looks meanwhile finds every needle that a gram names.
+        # In this order: a search meanwhile, in another thread, finds the needle of every gram.
         self._needles, self._grams = tuple(needles), grams
 
     def __call__(self, text: str) -> str:
@@ -100,7 +100,7 @@ class Redactor:
         return cast(T, cleaned)
 
     def find_known(self, text: str) -> tuple[Span, ...]:
-        """Return where secrets in hand stand, in whatever form: sorted, apart from each other."""
+        """Return the spans of known secrets, in any form, sorted and without overlap."""
         if not self._needles:
             return ()
         letters = text.encode("ascii", "ignore").lower().translate(None, _OTHERS)
@@ -113,7 +113,7 @@ class Redactor:
     def _find_spans(self, letters: bytes) -> Iterator[Span]:
         needles, grams = self._needles, self._grams
         for needle in needles:
-            # Too short to contain a whole gram wherever it begins.
+            # So short a piece may contain no whole gram at the places that are looked up below.
             if needle.enough < 2 * _GRAM:
                 yield from _find_all(letters, needle.letters)
         for at in range(0, len(letters) - _GRAM + 1, _GRAM):
@@ -132,7 +132,7 @@ def _find_all(letters: bytes, needle: bytes) -> Iterator[Span]:
 
 
 def _extend_seed(letters: bytes, at: int, needle: bytes, offset: int) -> Span:
-    """How far text and needle agree around a place where they do."""
+    """Return the span of the text that agrees with the needle around a gram of both."""
     before = 0
     while before < min(at, offset) and letters[at - before - 1] == needle[offset - before - 1]:
         before += 1
@@ -152,14 +152,14 @@ def _replace_spans(text: str, spans: Iterable[Span]) -> str:
 
 
 def _remove_secret(found: str) -> str:
-    """Replace a secret that was found; what is between its parts (fences, lines) stays."""
+    """Replace a secret; if it has line ends or markup, all signs but letters and digits stay."""
     if "\n" not in found and not any(sign in "`|<>" for sign in found):
         return REMOVED
     return REMOVED + "".join(sign for sign in found if sign not in _LETTERS)
 
 
 def _split_secret(secret: str) -> Iterator[str]:
-    """A secret of several lines, as a private key is, gets out by its lines as well."""
+    """Yield a secret, and its long lines: each line of a private key is a secret, too."""
     yield secret
     if "\n" in secret:
         for line in secret.splitlines():
@@ -168,18 +168,18 @@ def _split_secret(secret: str) -> Iterator[str]:
 
 
 def _encode_forms(secret: str) -> Iterator[bytes]:
-    """The letters of a secret as it is, and as it is after usual encodings."""
+    """Yield the letters and digits of a secret, as it is and in usual encodings."""
     raw = secret.encode()
     hexed = [f"{byte:02x}" for byte in raw]
     for form in (
         secret,
         secret[::-1],
         codecs.encode(secret, "rot13"),
-        # With %, and \u00 as well: only letters and digits count.
+        # Found with % between the digits, too, since only letters and digits are compared.
         "".join(hexed),
         "".join(f"x{pair}" for pair in hexed),
         "".join(f"0x{pair}" for pair in hexed),
-        # Codes in a list, and character references.
+        # Decimal codes, in a list or as character references.
         "".join(map(str, raw)),
         "".join(sign if sign.isalnum() else f"%{ord(sign):02x}" for sign in secret),
         base64.b32encode(raw).decode(),
@@ -189,7 +189,7 @@ def _encode_forms(secret: str) -> Iterator[bytes]:
 
 
 def _encode_base64(raw: bytes) -> Iterator[str]:
-    """The secret's own letters of base64, wherever in a longer text it begins."""
+    """Yield the secret's own letters of base64, for each offset in a longer text."""
     for before, own in ((0, 0), (1, 2), (2, 3)):
         coded = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")
         whole = (before + len(raw)) % 3 == 0

@@ -1,15 +1,15 @@
 """Clean text on its way in and out. Pure.
 
-In: what a reader of the issue does not see must not reach anybody. Out: nothing in our texts
-may act on its own (mentions, closing keywords, links, pictures, markup, terminal escapes) or
-break out of its fence. Secrets are the matter of `redaction`.
+In: text of an issue that its readers do not see is removed. Out: nothing in our texts may act on
+its own (mentions, closing keywords, links, pictures, markup, terminal escapes) or break out of its
+fence. Secrets are removed by `redaction`.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable
 
-#: GitHub refuses bodies above 65,536 characters; below that a cut can still be said.
+#: GitHub refuses bodies above 65,536 characters; the rest is for the notice that a text was cut.
 TEXT_LIMIT = 65_000
 
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -20,36 +20,36 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-#: Colours of letters and bold: nothing that hides, such as black or a background.
+#: Colours of letters, and bold; none that can hide text, such as black or a background.
 _COLOR = r"\x1b\[(?:(?:0|1|22|39|[39][1-7]);?)*m"
 _CONTROL_BUT_COLOR = re.compile(rf"(?!{_COLOR}){_CONTROL.pattern}")
-#: Turn a line around, or are read by programs alone.
+#: Characters that reverse text, or that only programs see.
 _DECEIVING = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
-# The character before counts as on GitHub: letters of other alphabets do not, nor does the
-# sign of an emphasis.
+# As on GitHub, a mention may follow any character but a Latin letter or a digit: also a letter of
+# another alphabet, and a sign of emphasis.
 _MENTION = "(?<![A-Za-z0-9])[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]+(?=[A-Za-z0-9])"
-#: Mentions, references and addresses, of which GitHub makes links by itself.
+#: Mentions, references and addresses, which GitHub turns into links by itself.
 _ACTING = re.compile(
     rf"{_MENTION}[\w-]+(?:/[\w-]+)?|#\d+|(?<![A-Za-z0-9])GH-\d+"
     r"|\w{0,20}://[^\s`|<>'\"]*|(?<![A-Za-z0-9])www\.\w[^\s`|<>]*",
     re.IGNORECASE,
 )
-#: The signs that make them act. In a commit message some keep GitHub from running workflows.
+#: Signs that make such a link, and those in commit messages that keep GitHub's workflows off.
 _SIGNS = re.compile(
-    # Markdown takes a backslash before a dash away.
+    # Markdown removes a backslash before a dash.
     rf"{_MENTION}|#+(?=\d)|(?<![A-Za-z0-9])(?P<gh>GH)\\?-(?=\d)"
     r"|\w{0,20}://|(?<![A-Za-z0-9])www\.(?=\w)"
     r"|\[(?=(?:skip[ -](?:ci|actions)|(?:ci|actions|no)[ -](?:skip|ci))\])"
     r"|\b(?P<skip>skip)-(?=checks?:)|\*{3}(?=NO_CI)",
     re.IGNORECASE,
 )
-#: At the beginning of a line these make a heading, a list, a rule or an underline.
+#: Signs that, at the beginning of a line, make a heading, a list, a rule or an underline.
 _ITEM = re.compile(r"^(\s{0,6})([-*]|\d{1,2}[.)])\s+(?=\S)")
 _LINE_START = re.compile(r"^([#+=-]|\d{1,9}(?=[.)](?:\s|$)))")
 
 
 def clean_ticket(text: str) -> tuple[str, tuple[str, ...]]:
-    """Reduce a ticket's text to what a person sees; return it, and what was removed, in words."""
+    """Reduce a ticket's text to what a person sees; return it, and phrases on what was removed."""
     removed = []
     visible, comments = _COMMENT.subn("", text.replace("\r\n", "\n").replace("\r", "\n"))
     if comments:
@@ -69,19 +69,19 @@ def clean_ticket(text: str) -> tuple[str, tuple[str, ...]]:
     return short, tuple(removed)
 
 
-#: No sign that is not a letter or digit says more by standing there forty times; patterns that
-#: look for headings, lists and sentences would only take longer.
+#: Longer repetitions of a sign are cut: they say no more, and the patterns for headings, lists and
+#: sentences would take longer.
 _LONGEST_RUN = 40
 _RUN = re.compile(r"([^\w\n])\1{39,}|\n{40,}")
-#: Control, format (zero-width, bidi, tags), surrogate, private use.
+#: Unicode categories: control, format (zero-width, bidi, tags), surrogate, private use.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co"})
 
 
 def strip_terminal_codes(text: str, *, with_colors: bool = False) -> str:
-    """Take terminal escapes and control characters out of a tool's output."""
+    """Remove terminal escapes from a tool's output, and replace its control characters."""
     control, kept = (_CONTROL_BUT_COLOR, _COLOR) if with_colors else (_CONTROL, "")
     plain = _ESCAPE.sub(lambda found: found[0] if re.fullmatch(kept, found[0]) else "", text)
-    # A carriage return overwrites its line on a terminal; what stays is what was printed last.
+    # A carriage return overwrites its line on a terminal; only the last text of the line is shown.
     lines = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in plain.split("\n"))
     return _DECEIVING.sub(
         "\N{REPLACEMENT CHARACTER}", control.sub("\N{REPLACEMENT CHARACTER}", "\n".join(lines))
@@ -89,20 +89,20 @@ def strip_terminal_codes(text: str, *, with_colors: bool = False) -> str:
 
 
 def make_inert(text: str) -> str:
-    """Take the power out of foreign words, on one line: no mention, reference, link or closing.
+    """Return foreign words on one line, without mentions, references, links and closing keywords.
 
-    For titles and commit messages, which are no Markdown: the signs go that act. `format_words`
-    keeps them in Markdown.
+    For titles and commit messages, which are not Markdown: signs that act are removed. In Markdown,
+    `format_words` keeps them.
     """
     return _disarm(" ".join(strip_terminal_codes(text).split()))
 
 
-#: Taking a sign out can make up another one.
+#: Maximum number of passes; removing one sign can form another one.
 _MOST_PASSES = 8
 
 
 def _disarm(text: str) -> str:
-    """Drop the signs that act; what is left may make up another one."""
+    """Remove the signs that act, repeatedly, since what is left may form another one."""
     for _ in range(_MOST_PASSES):
         done = _SIGNS.sub(lambda found: f"{found['gh'] or found['skip'] or ''} ".lstrip(), text)
         if done == text:
@@ -128,7 +128,7 @@ def _escape(text: str) -> str:
 
 
 def format_sentence(text: str) -> str:
-    """Give a sentence in which names stand in backticks: those as code, the rest as `words`.
+    """Format a sentence that has names in backticks: these as code, the rest by `format_words`.
 
     Not for the cells of a table.
     """
@@ -142,7 +142,7 @@ def format_sentence(text: str) -> str:
 
 
 def format_paragraphs(text: str) -> str:
-    """Give foreign sentences as a quotation that keeps their paragraphs and lists."""
+    """Format foreign sentences as a quotation that keeps their paragraphs and lists."""
     lines = []
     for line in text.strip().splitlines():
         found = _ITEM.match(line)
@@ -152,14 +152,14 @@ def format_paragraphs(text: str) -> str:
 
 
 def _join_words(part: str) -> str:
-    """`words` of a part of a sentence, with the spaces around it."""
+    """Format a part of a sentence by `format_words`, with the spaces around it."""
     before = part[: len(part) - len(part.lstrip())]
     after = part[len(part.rstrip()) :] if part.strip() else ""
     return f"{before}{format_words(part)}{after}"
 
 
 def format_code(text: str) -> str:
-    """Give foreign words as inline code that they cannot leave."""
+    """Format foreign words as inline code that they cannot end."""
     flat = " ".join(strip_terminal_codes(text).split()) or " "
     mark = "`" * (_measure_longest_run(flat) + 1)
     pad = " " if flat.startswith("`") or flat.endswith("`") else ""
@@ -167,13 +167,13 @@ def format_code(text: str) -> str:
 
 
 def format_cell(text: str) -> str:
-    """Give foreign words as inline code for a table, where a pipe ends the cell even in code."""
+    """Format foreign words as inline code for a table, where a pipe ends the cell even in code."""
     return format_code(text).replace("|", "\\|")
 
 
 def format_fenced(text: str, language: str = "") -> str:
-    """Give foreign text as a code block whose fence is longer than any in it."""
-    # Measured on what will stand there: taking an escape out can join two runs.
+    """Format foreign text as a code block whose fence is longer than any in it."""
+    # Measured on the shown text: removing an escape can join two runs of backticks.
     shown = strip_terminal_codes(text).rstrip()
     fence = "`" * max(3, _measure_longest_run(shown) + 1)
     return f"{fence}{language}\n{shown}\n{fence}"
@@ -187,7 +187,7 @@ def list_some(things: Iterable[str], most: int = 3) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """Give a text on one line, cut behind a whole word where it is too long."""
+    """Return a text on one line, cut after a whole word if it is too long."""
     flat = " ".join(text.split())
     if len(flat) <= limit:
         return flat
@@ -220,7 +220,7 @@ def cut_markdown(text: str, limit: int, *, where: str) -> str:
     if len(text) <= limit:
         return text
     notice = f"\n\n**Truncated: the text had {len(text):,} characters. Full log: {where}**\n"
-    # What is closed behind the cut needs a little space as well.
+    # Closing fences and folds after the cut takes some space, too.
     space = max(0, limit - len(notice) - 200)
     head = text[:space]
     whole_lines = head[: head.rfind("\n") + 1] or head

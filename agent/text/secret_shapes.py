@@ -1,8 +1,8 @@
 """Find values that look like credentials, by their shape alone. Pure.
 
-The shapes are those of detect-secrets' plugins; besides them whatever was made by chance
-behind a short beginning, as most services give out keys. Commit ids, digests, UUIDs and names are
-left alone; values in hand are the matter of `redaction`.
+The shapes are those of detect-secrets' plugins, and random values after a short prefix, which is
+what most services' keys look like. Commit ids, digests, UUIDs and names do not count; secrets that
+we know ourselves are found by `redaction`.
 """
 
 import hashlib
@@ -13,11 +13,11 @@ from functools import cache
 
 Span = tuple[int, int]
 
-#: How far from its mark a value may begin and end. What is longer is followed to its end.
+#: Characters that are searched before and after a mark; a longer value is followed to its end.
 _BEFORE, _AFTER = 80, 400
-#: Plugins of detect-secrets: module and class, and marks in lower case one of which is always
-#: there. Left out are the ones that fire on ordinary output: public addresses, anything random in
-#: quotes, Artifactory's `AP…` words; and what a name calls a secret.
+#: Plugins of detect-secrets by module and class, with marks in lower case, of which each credential
+#: has at least one. Left out are plugins that ordinary output triggers: public addresses, anything
+#: random in quotes, Artifactory's `AP…` words, and values that a name calls a secret.
 _PLUGINS = {
     "aws.AWSKeyDetector": "a3t abia acca akia asia aws",
     "azure_storage_key.AzureStorageKeyDetector": "accountkey=",
@@ -44,9 +44,9 @@ _PLACEHOLDER = re.compile(r"[{}<>]|://|x{6,}|\.{3,}|\*{3,}|\$\(|%\(", re.IGNOREC
 _LOCAL = re.compile(
     r"@(?:localhost|127\.0\.0\.1|\[::1\]|0\.0\.0\.0|db|postgres|mysql|redis)(?![.-]?\w)"
 )
-#: The rest of a value behind the part by which it was recognised.
+#: The rest of a value after the part by which it was recognised.
 _TAIL = re.compile(r"[\w+/=-]{0,4096}+")
-#: From the beginning of a word only: a text full of beginnings is then read once.
+#: Only at the beginning of a word, so that a text with many such beginnings is read only once.
 _JWT = re.compile(
     r"(?<![\w-])(?P<claims>eyJ[\w-]{8,4096}+\.[\w-]{8,16384}+)(?:\.[\w-]{0,4096}+){0,3}"
 )
@@ -60,11 +60,11 @@ _KEY_LENGTH = 20_000
 
 _WORD = re.compile(r"(?<![\w.~-])[A-Za-z0-9][\w.~-]{19,}+")
 _PARTS = re.compile(r"[A-Za-z0-9]+")
-#: A beginning, and the value behind it.
+#: The prefix of a word whose rest may be a secret.
 _BEGUN = re.compile(r"(?P<begins>[A-Za-z][A-Za-z0-9]{0,15}[_.-](?:[A-Za-z0-9]{1,8}[_.-]){0,3})")
 _HEX = re.compile(r"[0-9a-f]+", re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
-#: Letters of one kind in a row: in names and words these are long, by chance they are short.
+#: Letters of one kind in a row: such runs are long in names and words, and short in random values.
 _RUN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 _LONG_RUNS = 3.0
 #: Bits per character; words of a language have fewer.
@@ -73,18 +73,18 @@ _SHORTEST, _SHORTEST_ALONE, _SHORTEST_HEX = 18, 32, 32
 
 
 def find_shaped_secrets(text: str) -> tuple[Span, ...]:
-    """Return where values stand that look like credentials: sorted, apart from each other."""
+    """Return the spans of values that look like credentials, sorted and without overlap."""
     given_out = (span for span, _ in find_given_out(text))
     return merge_spans((*given_out, *find_random_words(text)))
 
 
 def find_given_out(text: str) -> Iterator[tuple[Span, bool]]:
-    """Yield where detect-secrets knows a credential, and if nobody can make up one for a test."""
+    """Yield the spans of detect-secrets' credentials, and whether only the vendor can make one."""
     yield from ((span, False) for span in _find_private_keys(text))
     if "eyJ" in text:
         yield from ((span, False) for span in _find_web_tokens(text))
     lowered = text.lower()
-    # A few letters are two in lower case.
+    # A few letters become two in lower case, which would shift the places.
     lowered = lowered if len(lowered) == len(text) else text.translate(_LOWER)
     for plugin, marks in _PLUGINS.items():
         find_value = _find_password if plugin.startswith("basic_auth") else _find_value
@@ -106,7 +106,7 @@ def merge_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def is_random(value: str) -> bool:
-    """Whether a value was made by chance, not written by a person."""
+    """Whether a value is random, not written by a person."""
     if _PLACEHOLDER.search(value) or _UUID.fullmatch(value):
         return False
     if _HEX.fullmatch(value) and any(map(str.isdigit, value)):
@@ -125,7 +125,7 @@ def is_random(value: str) -> bool:
 
 
 def _find_windows(lowered: str, marks: Iterable[str]) -> Iterator[Span]:
-    """Yield what is near marks; a pattern that takes the square of the time is then still quick."""
+    """Yield the short spans around marks, in which even patterns of quadratic time are fast."""
     for mark in marks:
         at = lowered.find(mark)
         while at >= 0:
@@ -135,10 +135,10 @@ def _find_windows(lowered: str, marks: Iterable[str]) -> Iterator[Span]:
 
 @cache
 def _read_patterns(plugin: str) -> tuple[re.Pattern[str], ...]:
-    # Imported when its mark turns up: most texts have none, and the import takes a while.
+    # Imported only when a mark is found: most texts have none, and the import takes a while.
     module, _, name = plugin.partition(".")
     found = importlib.import_module(f"detect_secrets.plugins.{module}")
-    # Punctuation that may follow a value is no part of it.
+    # Without `.*` at the end, which would include punctuation after the value.
     patterns = getattr(found, name)().denylist
     return tuple(
         re.compile(pattern.pattern.removesuffix(".*"), pattern.flags) for pattern in patterns
@@ -146,7 +146,7 @@ def _read_patterns(plugin: str) -> tuple[re.Pattern[str], ...]:
 
 
 def _find_value(text: str, match: re.Match[str]) -> Span | None:
-    """Return the group of the value, if it is no example: the last one, or all of it."""
+    """Return the span of the value: the last group, or the whole match; None: an example."""
     first, last = match.span()
     group = match.lastindex
     if group and match.start(group) > first and last - match.end(group) <= 1:
@@ -158,14 +158,14 @@ def _find_value(text: str, match: re.Match[str]) -> Span | None:
 
 
 def _find_password(text: str, match: re.Match[str]) -> Span | None:
-    """Return the password in an address, but for the usual ones of developers' databases."""
+    """Return the span of the password in an address; None: a usual one of a local database."""
     user = match[0].removeprefix("://").partition(":")[0]
     is_usual = match[1] in (user, "password", "pass") or _PLACEHOLDER.search(match[1])
     return None if is_usual or _LOCAL.match(text, match.end() - 1) else match.span(1)
 
 
 def _is_no_example(value: str) -> bool:
-    """Whether a value is none of the examples that people write: all x, zeros, words."""
+    """Whether a value is not an example that people write: all x, zeros or words."""
     value = _PLACEHOLDER.sub("", value)
     has_digits = any(map(str.isdigit, value))
     return len(set(value)) >= 8 and (has_digits or not (value.islower() or value.isupper()))
@@ -188,11 +188,11 @@ def _find_private_keys(text: str) -> Iterator[Span]:
         yield head.start(), end.end() if end else lines.end()
 
 
-# --- made by chance -------------------------------------------------------------------------------
+# --- random values --------------------------------------------------------------------------------
 
 
 def find_random_words(text: str) -> Iterator[Span]:
-    """Words that begin as keys of services do and go on by chance; long ones without that."""
+    """Yield the spans of random values after a prefix, as of a service, and of long random ones."""
     for match in _WORD.finditer(text):
         begun = _BEGUN.match(match[0])
         begins = begun["begins"] if begun else ""

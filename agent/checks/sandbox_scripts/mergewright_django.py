@@ -1,8 +1,8 @@
-"""Run a repository's own test script, reporting every unittest in it, with one that must fail.
+"""Run a repository's own test script, report each of its unittests, and add one that must fail.
 
 For Django's `manage.py test`, scripts such as `runtests.py`, and any other script that passes a
-suite to a unittest runner in its own process. The outermost suite is watched when it is called with
-the result object, so every runner and every result class of a script works.
+suite to a unittest runner in its own process. We replace the call of a suite with a result object,
+which all runners make, so any runner and any class of results works.
 
 Arguments: the script, or `-m` and a module, and its arguments.
 """
@@ -19,7 +19,7 @@ import unittest.suite
 
 import mergewright_report
 
-#: How unittest's name for a module that cannot be imported begins.
+#: The beginning of the id that unittest gives to a module that cannot be imported.
 _LOST = "unittest.loader._FailedTest."
 
 
@@ -65,20 +65,20 @@ class Recorder:
     def note_subtest(self, test, subtest, raised):
         if raised is not None:
             if type(subtest._message) is object:
-                # From another process unittest's mark for "no message" comes as a copy.
+                # unittest's mark for "no message" is an object; other processes send a copy of it.
                 subtest._message = unittest.case._subtest_msg_sentinel  # type: ignore[attr-defined]
             self.note(test, "failed", raised, text=subtest._subDescription())
 
     def note(self, test, outcome, raised=None, text=""):
-        # A skip within a subtest is reported for the subtest.
+        # A skip within a subtest is reported for the subtest; it counts for the whole test.
         if isinstance(test, unittest.case._SubTest):  # type: ignore[attr-defined]
             test = test.test_case
         test_id = get_id(test)
         facts = self.running.get(test_id, {"id": test_id, "outcome": "unrun"})
         if facts["outcome"] != "failed":
             self.join(facts, outcome, raised, text)
-        # The set-up or tear-down of a class or module does not start as a test; nor does a skipped
-        # test with Python 3.12.1.
+        # Set-up and tear-down of a class or module come without `startTest`; so does a skipped test
+        # with Python 3.12.1.
         if test_id not in self.running:
             is_test = isinstance(test, unittest.TestCase)
             for covered in [test_id] if is_test else self.list_covered(test_id) or [test_id]:
@@ -149,7 +149,7 @@ def _locate(test):
 
 
 def _serial(suite):
-    """Make a parallel suite serial where its processes could not report a failure.
+    """Return the suite; as a serial one, if its parallel processes could not report a failure.
 
     Without tblib no traceback can be sent between processes, and the first failure ends Django's
     parallel run with an error of its own.
@@ -181,7 +181,7 @@ def _run_sentinel(result):
     kept = {name: getattr(result, name) for name in names if hasattr(result, name)}
     result.stream, result.failures = _NullStream(), []
     try:
-        # A suite would tear down the last class a second time.
+        # Run without a suite, which would tear down the last class a second time.
         _Sentinel()(result)
     finally:
         for name, value in kept.items():
@@ -190,7 +190,7 @@ def _run_sentinel(result):
 
 def install(request, report):
     """Watch the outermost suite of this process from now on."""
-    # A shortened diff may not show the difference.
+    # unittest shortens long diffs, perhaps without the line that differs.
     unittest.TestCase.maxDiff = None
     original = unittest.suite.BaseTestSuite.__call__
     log, depth = mergewright_report.TestLog(request, report), [0]
@@ -207,7 +207,7 @@ def install(request, report):
             chosen = unittest.TestSuite([test for test, _, _ in tests])
         ids = [test_id for _, test_id, _ in tests]
         files = [mergewright_report.relative_path(path, request["tree"]) for _, _, path in tests]
-        del tests  # a suite forgets each test that is over
+        del tests  # a suite frees each test that has ended, which this list would keep
         report.add("session")
         report.add("collected", ids=ids, files=files)
         recorder = Recorder(request, log, result, ids)

@@ -21,7 +21,7 @@ import traceback
 import mergewright_report
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-#: As `makemigrations` prints them; before Django 5 all operations begin with a minus.
+#: Lines as `makemigrations` prints them; before Django 5 all operations begin with a minus.
 _APP, _OPERATION = re.compile(r"Migrations for '(.+)':"), re.compile(r"    [-+~] (.+)")
 
 
@@ -146,7 +146,7 @@ def switch_on(order):
 
 
 def run_system_check(order):
-    """Return the messages of Django's system checks, in Django's words, with the hint apart."""
+    """Return the messages of Django's system checks as items, with the hints as their texts."""
     from django.core import checks
 
     items = []

@@ -19,7 +19,7 @@ import unittest
 import mergewright_report
 import pytest
 
-# A shortened diff may not show the difference.
+# unittest shortens long diffs, perhaps without the line that differs.
 unittest.TestCase.maxDiff = None
 
 _OWN_FILE = mergewright_report.SENTINEL + ".py"
@@ -57,7 +57,7 @@ def pytest_configure_node(node):
 
 @functools.lru_cache
 def _locate_root():
-    """Return pytest's root, and the prefix of ids where that is a folder of the project."""
+    """Return pytest's root, and the path to it in the project's folder, with which ids begin."""
     root = str(_config.rootpath)
     return root, mergewright_report.relative_path(root + "/", _request["folder"])
 
@@ -102,8 +102,8 @@ def _is_wanted(item):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_make_collect_report(collector):
-    """Skip the import of files without selected tests, where tests are selected."""
-    # In older versions of pytest a package is a file.
+    """If tests are selected, skip the import of files without any of them."""
+    # In older versions of pytest a Package is a File.
     is_file = isinstance(collector, pytest.File) and not isinstance(collector, pytest.Package)
     if _request["only"] and is_file and str(_place(collector)) not in _list_wanted_files():
         from _pytest.reports import CollectReport
@@ -124,7 +124,7 @@ class _OwnModule(pytest.Module):
 
 
 def _make_sentinel(session, items):
-    """Make our test, in a folder that exists; it uses no fixtures, which may be broken."""
+    """Make our test, with an existing path; it uses no fixtures, since these may be broken."""
     from _pytest.fixtures import FuncFixtureInfo
 
     where = {"path" if hasattr(session, "path") else "fspath": _place((items or [session])[0])}
@@ -137,7 +137,7 @@ def _make_sentinel(session, items):
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(session, items):
-    """Add our test after all plugins have selected and sorted; selected files set the order."""
+    """Add our test after all plugins have selected and sorted tests; sort by selected files."""
     yield
     if _request["only"]:
         wanted = [item for item in items if _is_wanted(item)]
@@ -168,7 +168,7 @@ def _add_collected(nodeids):
 
 
 def pytest_collectreport(report):
-    """Report a file that could not be collected, since its tests are not seen."""
+    """Report a file that could not be collected, since its tests are not reported."""
     if not report.failed or _report is None:
         return
     lines = report.longreprtext.splitlines()
@@ -183,9 +183,9 @@ def pytest_collectreport(report):
 
 
 def _end_test(facts):
-    """Write the line of a test; end the run if that is wanted after it.
+    """Write the line of a test; end the run if the log says so.
 
-    pytest's own options would also end the run at our test.
+    pytest's own options, such as --maxfail, would also end the run at our test.
     """
     if why := _log.add(facts):
         _config.pluginmanager.getplugin("session").shouldfail = why
@@ -219,8 +219,8 @@ def pytest_runtest_protocol(item, nextitem):
         return True
     if not mergewright_report.is_late(_request):
         return None
-    # Fixtures of the tests before it are torn down. Their failures belong to those tests, whose
-    # outcome is known. Older versions take other arguments, and do this with the next test.
+    # The test is left out; only fixtures of earlier tests are torn down. Failures in that are
+    # ignored: those tests are reported. Older versions take other arguments, and do it later.
     with contextlib.suppress(Exception, pytest.fail.Exception, pytest.skip.Exception):
         item.session._setupstate.teardown_exact(nextitem)
     return True
@@ -238,7 +238,7 @@ pytest_runtest_call = pytest_runtest_teardown = pytest_runtest_setup
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item):
-    """Add the digest of a doctest's text to its report, where it is in a product module."""
+    """Add the digest of its text to the report of a doctest in a Python file."""
     result = yield
     doctest = getattr(item, "dtest", None)
     if doctest is not None and str(_place(item)).endswith(".py"):
@@ -259,7 +259,7 @@ def pytest_runtest_logreport(report):
         return
     facts = _unfinished.setdefault(report.nodeid, {"outcome": "unrun"})
     _join_phase(facts, report)
-    # "???" is the phase of a report in place of a worker that crashed.
+    # "???" is the phase in the report that pytest-xdist makes for a test whose worker crashed.
     if report.when in ("teardown", "???"):
         del _unfinished[report.nodeid]
         facts["id"] = mergewright_report.SENTINEL if is_own else _get_id(report.nodeid)

@@ -28,7 +28,7 @@ _open, _getpid, _dumps = open, os.getpid, json.dumps
 _signal, _getsignal, _setitimer = signal.signal, signal.getsignal, signal.setitimer
 #: The one clock that no library moves: time-machine replaces `monotonic`, in C.
 now = time.perf_counter
-#: When the script began; the import of pytest counts too.
+#: When the script began, so that the import of pytest counts, too.
 BEGUN = now()
 
 
@@ -43,7 +43,7 @@ def begin():
 
 
 def import_ours(name, gate):
-    """Import a package, of ours if the environment has none; no other package of ours."""
+    """Import a package, ours if the environment has none; later imports find no package of ours."""
     sys.path.append(gate)
     try:
         return importlib.import_module(name)
@@ -98,9 +98,9 @@ class TestLog:
 
 
 class Patience:
-    """Interrupts tests that do not end; after each, later tests have half of the time.
+    """Interrupts tests that do not end; each interruption halves the time of later tests.
 
-    Only in the main thread, and not if the alarm is in use, for example by pytest-timeout.
+    Works only in the main thread, and not if SIGALRM is in use, for example by pytest-timeout.
     """
 
     least = 20.0
@@ -115,7 +115,7 @@ class Patience:
             _setitimer(signal.ITIMER_REAL, self._seconds)
 
     def end(self):
-        # The test itself may have set the alarm.
+        # The test itself may have set another handler, which has to stay.
         if _getsignal(signal.SIGALRM) == self._interrupt:
             _setitimer(signal.ITIMER_REAL, 0)
             _signal(signal.SIGALRM, signal.SIG_DFL)
@@ -126,7 +126,7 @@ class Patience:
 
 
 class OverdueError(BaseException):
-    """A test took too long; code that catches failures does not catch a BaseException."""
+    """A test took too long. A BaseException, since tests that catch Exception must not catch it."""
 
 
 class Tracer:
@@ -182,7 +182,7 @@ def shorten_id(text):
 
 
 def find_last_place(trace, tree):
-    """Return `path:line` of the innermost frame in the tree; "": none is."""
+    """Return `path:line` of the innermost frame in the tree; "": no frame is."""
     frames = list(traceback.walk_tb(trace))
     places = (name_place(frame.f_code.co_filename, line, tree) for frame, line in frames[::-1])
     return next(filter(None, places), "")

@@ -11,7 +11,7 @@ import threading
 
 import mergewright_report
 
-#: Seconds for which threads that tests left may go on.
+#: Seconds for which threads that tests left behind may go on after pytest has ended.
 _LEFT_SECONDS = 5
 
 
@@ -19,7 +19,7 @@ def main():
     request, report = mergewright_report.begin()
     is_gates, gate = importlib.util.find_spec("pytest") is None, request["gate"]
     if is_gates:
-        # It is imported with its own dependencies: the project may have an older pluggy.
+        # First on the path, pytest gets its own dependencies: the project may have an older pluggy.
         sys.path.insert(0, gate)
     sys.path.append(mergewright_report.OURS)
     import mergewright_pytest
@@ -29,9 +29,9 @@ def main():
     if is_gates:
         sys.path.remove(gate)
         sys.path.append(gate)
-        # Our newer platformdirs declares this plugin; an older one, which comes first, lacks it.
+        # Our platformdirs declares this plugin; the project's older one, found first, lacks it.
         options += ("-p", "no:platformdirs")
-    # After pytest's import: a file of the tree may have the name of a module of pytest.
+    # Only after pytest's import: a file of the tree may have the name of one of its modules.
     sys.path.insert(0, os.getcwd())
     mergewright_pytest.begin(request, report)
     sys.argv[0] = os.path.join(os.path.dirname(pytest.__file__), "__main__.py")

@@ -1,4 +1,4 @@
-// What is live on the pages: clocks, and parts that are loaded anew. All else works without.
+// Updates clocks, and loads parts of pages anew. Everything else works without this script.
 "use strict";
 
 function writeSpan(seconds) {
@@ -19,7 +19,7 @@ setInterval(() => {
   growBars();
 }, 1000);
 
-/** Bars of stages share one line: one after the other, the last until now. */
+/** Bars of stages share one line, one after the other; the last one ends now. */
 function growBars() {
   if (!document.querySelector("rect[data-begun]")) return;
   const bars = [...document.querySelectorAll("rect[data-took]")];
@@ -72,7 +72,7 @@ async function refresh() {
       }
     }
   } catch {
-    // The dashboard is being started again; the next time it answers.
+    // The dashboard is being restarted; the next refresh asks again.
   }
 }
 

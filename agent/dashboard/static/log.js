@@ -15,7 +15,7 @@
 
   const lines = [];
   const heads = []; // numbers of the lines with which steps begin
-  const open = new Set(); // of them, those whose lines are shown
+  const open = new Set(); // those of `heads` whose steps are unfolded
   let rows = []; // numbers of the lines that are shown
   const drawn = new Map();
   let chosen = -1, wanted = null, isMoved = false;
@@ -154,7 +154,7 @@
     drawAnew();
   }
 
-  /** Go where the address leads, once it is there; say whether it is. */
+  /** Go to the line that the address names, once that line is loaded. */
   function follow() {
     const at = /^#L(\d+)$/.exec(wanted), step = /^#step=(.*)$/.exec(wanted), text = /^#find=(.*)$/.exec(wanted);
     let line = -1;
@@ -258,7 +258,7 @@
       }
       if (rest && !isAtWork()) { add([rest]); rest = ""; }
     } catch {
-      // The dashboard is being started again; the next time it answers.
+      // The dashboard is being restarted; the next load asks again.
     } finally {
       isLoading = false;
     }

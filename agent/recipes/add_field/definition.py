@@ -1,4 +1,4 @@
-"""Python in a ticket, which may only contain literals, names and calls of names.
+"""Read Python code in a ticket, which may only contain literals, names and calls of names.
 
 Django checks the options when it makes the migration.
 """
@@ -12,7 +12,7 @@ from agent.recipes.add_field.parameters import Expression
 from agent.text import sanitise
 from repo_config import foreign_python
 
-#: Imports that are added to a file without them.
+#: Imports that are added to a model's file if it lacks them, by the name that the code uses.
 _IMPORTS = {
     "models": "from django.db import models",
     "timezone": "from django.utils import timezone",
@@ -44,7 +44,7 @@ def read_value(source: str) -> ast.expr:
 
 
 def write_value(node: ast.expr, model: Model) -> Expression:
-    """Write a value for a model's file; UnfitError: it is more than literals, names and calls."""
+    """Write a value for a model's file; UnfitError: not only literals, known names and calls."""
     require_bounded(node)
     node, names, imports = copy.deepcopy(node), model.names, list[str]()
     for part in ast.walk(node):
@@ -70,7 +70,7 @@ def write_definition(call: ast.Call, model: Model) -> Expression:
 
 
 def asks_existing(call: ast.Call, model: Model) -> bool:
-    """Whether the options show that Django will ask for a value of existing rows."""
+    """Whether the options show that Django will ask for a value for existing rows."""
     first = ast.unparse(call.func).partition(".")[0]
     return (
         model.names.get(first, "django.").startswith("django.")
@@ -83,7 +83,7 @@ def asks_existing(call: ast.Call, model: Model) -> bool:
 
 
 def require_bounded(node: ast.AST) -> None:
-    """Raise RecursionError if the code could crash LibCST."""
+    """Raise RecursionError if the code is nested so deeply, or so long, that LibCST could crash."""
     level = [node]
     for _ in range(_DEEPEST):
         families = [(parent, [*ast.iter_child_nodes(parent)]) for parent in level]

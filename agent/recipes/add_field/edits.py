@@ -1,7 +1,7 @@
-"""Make the edits of the recipe's parameters; all other bytes stay. Pure.
+"""Make the edits that the parameters describe; all other bytes stay. Pure.
 
 LibCST's parser crashes the process if code is nested too deeply. So it only parses the class and
-the new field, after `ast` has found them within bounds.
+the new field, after `require_bounded` has checked their depth and length.
 """
 
 import ast

@@ -67,7 +67,7 @@ class ModelFinder:
         return {name for path in self._likely for name in self.classes[path]}
 
     def list_likely(self) -> Iterator[Model]:
-        """Yield the classes with bases in files of models, without tests."""
+        """Yield the classes that have base classes, in files of models outside of tests."""
         return itertools.chain.from_iterable(map(self._read_classes, self._likely))
 
     def find(self, stated: str) -> list[Model]:
@@ -88,7 +88,7 @@ class ModelFinder:
         body = self._parse(path)
         nodes = ast.walk(ast.Module(body, []))
         classes = [node for node in nodes if isinstance(node, ast.ClassDef) and node.bases]
-        # Of several classes of one name the last outer one counts.
+        # Of several classes with the same name, the outermost counts; of several such, the last.
         classes.sort(key=lambda node: (-node.col_offset, node.lineno))
         label, folder = self._find_app(posixpath.dirname(path))
         root = max(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from repo_config import foreign_python
 
-#: The lowest default of linters and formatters.
+#: Maximum length of a new line: the lowest default of linters and formatters.
 WIDTH = 79
 _LINE_ENDS = (b"\n", b"\r\n", b"\r")
 _TEXT = re.compile(r"('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")")
@@ -19,7 +19,7 @@ class Style(NamedTuple):
     newline: str
 
     def write(self, lines: Iterable[str]) -> str:
-        """Join lines of code; texts get the file's quotes if these need no escape."""
+        """Join lines of code; string literals get the file's quotes if these need no escape."""
         pieces = _TEXT.split("".join(f"{line}\n" for line in lines))
         for number, piece in enumerate(pieces):
             if number % 2 and self.quote not in piece[1:-1] and f"\\{piece[0]}" not in piece:
@@ -40,7 +40,7 @@ def find_style(module: ast.Module, content: bytes) -> Style:
 def lay_out(node: ast.expr, width: int, step: str, head: str = "", tail: str = "") -> list[str]:
     """Return an expression on one line, or split at its brackets if it is too long.
 
-    Split brackets have a trailing comma, so that formatters of any width leave them so.
+    Split brackets have a trailing comma, so that formatters of any width leave them split.
     """
     line, parts, opening = f"{head}{ast.unparse(node)}{tail}", list[tuple[str, ast.expr]](), ""
     match node:
@@ -58,7 +58,7 @@ def lay_out(node: ast.expr, width: int, step: str, head: str = "", tail: str = "
 
 
 def add_import(content: bytes, statement: str, package: str, style: Style) -> bytes:
-    """Add an import at isort's place in a file of a top-level package."""
+    """Add an import where isort would put it; `package`: the top-level package of the file."""
     lines, body = content.splitlines(keepends=True), foreign_python.parse_module(content).body
     body = [node for node in body if getattr(node, "module", "") != "__future__"]
     body = body[isinstance(getattr(body[0], "value", None), ast.Constant) :]

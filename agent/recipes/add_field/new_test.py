@@ -1,4 +1,4 @@
-"""Write a test of the new field, next to those of its app; it fails without the change."""
+"""Write a test of the new field next to its app's tests; the test fails without the change."""
 
 import itertools
 import os
@@ -15,7 +15,7 @@ _TEST_FILE = re.compile(r"(?:^|/)(?:test_\w+|\w+_tests?|tests)\.py$")
 
 
 def plan_test(model: Model, field: str, finder: ModelFinder, project: Project) -> NewTestSpec:
-    """Choose the place of the test. Raises UnfitError if the repository has no tests."""
+    """Choose the file of the test. Raises UnfitError if the repository has no tests."""
     files = [path for path in finder.classes if _TEST_FILE.search(path)]
     in_app = [path for path in files if path.startswith(f"{model.app_folder}/")]
     mirrored = [path for path in files if re.search(rf"(?:^|/)tests?/{model.app_label}/", path)]
@@ -24,7 +24,7 @@ def plan_test(model: Model, field: str, finder: ModelFinder, project: Project) -
         raise UnfitError("the repository has no suitable test to place a new one next to")
     folders = Counter(map(os.path.dirname, nearby))
     folder = min(folders, key=lambda path: (-folders[path], len(path), path))
-    # pytest cannot import two test files of one name from folders that are no packages.
+    # pytest cannot import two test files with the same name from folders that are no packages.
     taken = {os.path.basename(path).lower() for path in finder.classes}
     stem = f"test_{_to_snake_case(model.node.name)}_{field}"
     numbered = (f"{stem}{number or ''}.py" for number in itertools.count())

@@ -20,7 +20,7 @@ class Expression(Record):
 class NewTestSpec(Record):
     path: str
     is_method: bool
-    """Whether it is a method of a TestCase, for Django's runner, not a function."""
+    """Whether the test is a method of a TestCase, for Django's runner; False: a function."""
     module: str
     """Module of the model."""
 
@@ -40,7 +40,7 @@ class Parameters(Record):
     """Folder of the new migration."""
     test: NewTestSpec | None
     form: str
-    """The filled-in form, for questions after Django's checks."""
+    """The filled-in form, for questions that Django's checks raise."""
     not_done: tuple[str, ...] = ()
 
     @property

@@ -1,7 +1,7 @@
 """The recipe: add a field to a Django model, with its migration and a test.
 
 `request` reads the ticket, `resolving` finds the model, `edits` changes the files, and
-`agent.editing.by_recipe` makes the migration by Django. Parameters are stored as JSON.
+`agent.editing.by_recipe` has Django make the migration. Parameters are stored as JSON.
 """
 
 import re

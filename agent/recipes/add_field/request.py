@@ -20,9 +20,9 @@ EXISTING, TEST = "default for existing rows", "add a test"
 _QUESTIONS = ("model", "field", EXISTING, TEST)
 _TYPE = re.compile(r"(?:\w+\.)*(?:[A-Z]\w*Field|ForeignKey|ParentalKey)")
 _NAME = re.compile(r"[a-z_]\w*")
-#: `shop.Customer`, `shop.Customer.nickname` and `nickname`.
+#: Matches a model, a field or both: `shop.Customer`, `nickname`, `shop.Customer.nickname`.
 _FACTS = re.compile(r"(?!\.)(?P<model>(?:[a-z_]\w*\.)*[A-Z]\w*)?(?:(?:^|\.)(?P<name>[a-z_]\w*))?")
-#: Words of a sentence that asks for a field and nothing else.
+#: Words, besides inline code, of a sentence that asks for a field and nothing else.
 _ASKS = ("Add", "to")
 
 
@@ -40,7 +40,7 @@ class FieldRequest:
     problems: list[str] = field(default_factory=list)
     """Descriptions of what is missing or unclear."""
     not_done: tuple[str, ...] = ()
-    """Sentences of the ticket without any of these facts."""
+    """Sentences of the ticket that say something besides these facts."""
     is_form: bool = False
     """Whether a form has answers for model and field, valid or not."""
 
@@ -124,7 +124,7 @@ def _read_marks(request: FieldRequest, document: tickets.TicketDocument) -> Iter
 
 
 def _read_definitions(source: str) -> list[_Definition]:
-    """Parse `name = models.CharField(…)` or `CharField(…)`, in a class or not; else nothing."""
+    """Parse `name = models.CharField(…)` or `CharField(…)`, also in a class; other code: []."""
     definitions = []
     for statement in _parse_statements(source):
         owner, lines = "", [statement]

@@ -21,7 +21,7 @@ _Fact = TypeVar("_Fact")
 
 
 def resolve_facts(request: FieldRequest, tree: Tree, project: Project) -> Parameters:
-    """Resolve all facts; TicketUnclear: it has the questions, and the form with known answers."""
+    """Resolve all facts; the error TicketUnclear has the questions and the form, partly filled."""
     if project.django is None:
         raise RequestRefused(
             "This repository is not a Django project, so there is no model to add a field to."
@@ -71,7 +71,7 @@ def explain_unclear(problems: list[str], form: str) -> TicketUnclear:
 
 
 def _write_sentence(words: str) -> str:
-    # Names in code keep their first letter.
+    # A name from code keeps the case of its first letter.
     is_word = words.partition(" ")[0].isalpha()
     words = f"{words[:1].upper()}{words[1:]}" if is_word else words
     return words if words.endswith("?") else f"{words.rstrip('.')}."

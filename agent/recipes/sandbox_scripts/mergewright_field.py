@@ -1,7 +1,7 @@
 """Make the migration for one added field by Django's own code, and report on it.
 
-Django's detector compares the state of the migrations with this state and the field. So questions,
-names and dependencies are those of `makemigrations`, and other differences do not matter.
+Django's detector compares the state of the migrations with the same state plus the field. So
+questions, names and dependencies are those of `makemigrations`; other differences do not matter.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from django.db.migrations.writer import MigrationWriter
 
 
 class MigrationProblem(Exception):
-    """The reason against the migration, for people; kind "unfit": the ticket is wrong."""
+    """The reason why there is no migration, for people; kind "unfit": the ticket is wrong."""
 
     def __init__(self, words, kind="unfit"):
         super().__init__(words)
@@ -91,7 +91,7 @@ def make_files(request, report, tree, switch_on):
                 "failed",
             )
     MigrationAutodetector.changes = lambda *_, **__: changes
-    # No database here has recorded migrations.
+    # No database in the sandbox has recorded migrations to compare with.
     MigrationLoader.check_consistent_history = lambda *_: None
     # Django formats with the black on the path: only the project's own may be found.
     path, os.environ["PATH"] = os.environ["PATH"], os.path.join(sys.prefix, "bin")
@@ -186,7 +186,7 @@ def find_changes(model, request, report):
             "failed",
         )
     after, columns, asked = before.clone(), set(), []
-    # The history table of django-simple-history has the same columns, but for excluded ones.
+    # The history table of django-simple-history has the same columns, except excluded ones.
     for owner in (table, "historical" + table):
         with contextlib.suppress(LookupError, FieldDoesNotExist):
             field = apps.get_model(label, owner)._meta.get_field(name)
@@ -236,7 +236,7 @@ def require_columns(changes, columns, name, label):
 
 def format_files(formatters, paths, root):
     """Format new files with the repository's tools and their options, in order."""
-    # black applies its exclusions only to files that it finds itself.
+    # black applies its exclusions only to files that it finds itself, so no path is passed.
     only = "|".join("/%s$" % re.escape(path) for path in paths)
     commands = {
         "ruff check": ["ruff", "check", "-q", "--no-cache", "--force-exclude", "--fix", *paths],
@@ -246,7 +246,7 @@ def format_files(formatters, paths, root):
     }
     for formatter, options in formatters:
         name, *words = commands[formatter]
-        # A version that the repository pins comes first.
+        # A version that the repository pins is in /tools and comes first.
         program = shutil.which("/tools/{0}/bin/{0}".format(name)) or shutil.which(name)
         if program:
             # Failures are ignored: the repository's checks report unformatted files.

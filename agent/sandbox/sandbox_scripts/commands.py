@@ -83,7 +83,7 @@ def set_limits(order: Order) -> None:
             # A kernel without message queues refuses a limit for them.
             if name != "RLIMIT_MSGQUEUE":
                 raise
-    # A process owns this file only while it is dumpable; no foreign code runs yet.
+    # A process may write to this file of its own only if dumpable; no foreign code runs yet.
     set_dumpable(allowed=True)
     with open("/proc/self/oom_score_adj", "w") as file:
         file.write("500")  # without memory, the kernel ends foreign code before process 1
@@ -92,20 +92,20 @@ def set_limits(order: Order) -> None:
 def start_command(
     order: Order, argv: list[str], environ: dict[str, str], kept: Iterable[int] = ()
 ) -> tuple[int, int]:
-    """Start a command with only null and its output open; return its pid and its output.
+    """Start a command with only /dev/null and its output open; return its pid and output pipe.
 
     Args:
         kept: Further descriptors that stay open.
     """
     reading, writing = os.pipe()
-    with suppress(OSError):  # bounded per user; the default size only costs speed
+    with suppress(OSError):  # the size of a user's pipes is bounded; small ones only cost speed
         fcntl.fcntl(reading, F_SETPIPE_SZ, 4 * PIECE_BYTES)
     pid = os.fork()
     if pid != 0:
         os.close(writing)
         return pid, reading
     try:
-        os.setsid()  # process 1 outlives it, so they must not share a process group
+        os.setsid()  # process 1 outlives the command, so they must not share a group
         os.dup2(writing, 1)
         os.dup2(writing, 2)
         keep_only({*kept})
@@ -133,7 +133,7 @@ class RunningCommand:
     """
 
     def __init__(self, order: Order, seconds: float, print_piece: Callable[[bytes], None]) -> None:
-        """Count the time and names from now, before the command starts."""
+        """Begin to count seconds and file names; the command starts afterwards."""
         self.order = order
         self.until = time.monotonic() + seconds
         self.print_piece = print_piece
@@ -162,7 +162,7 @@ class RunningCommand:
                     limit = self.find_limit()
                     if limit is not None:
                         return None, limit
-                # Time comes last: a command that was stopped for long may have reached several.
+                # Time comes last: after a long pause, another limit may have been reached, too.
                 if now >= self.until:
                     return None, "time"
                 for descriptor, _ in poll.poll(min(TICK_SECONDS, self.until - now) * 1000):

@@ -35,7 +35,7 @@ CACHES = frozenset(
 )  # fmt: skip
 #: The tree's ignore rules, as `git add` reads them.
 RULES = ("--exclude-per-directory=.gitignore", *("--exclude=%s/" % name for name in CACHES))
-#: Files that git reads in folders; in place of one, it would wait for the writer of a pipe.
+#: Files that git reads in folders; if one is a pipe, git would wait for its writer.
 READ_BY_GIT = frozenset({".gitignore", ".gitattributes"})
 #: Excludes all configuration of git but these variables, and all attributes but the repository's.
 GIT_ENVIRON = {
@@ -76,7 +76,7 @@ class Collection:
             self.collect(*os.path.split(wanted))
 
     def collect(self, folder: str, name: str) -> None:
-        """Return a file of a folder, or refuse it; `*` means all of them."""
+        """Return a file of a folder, or refuse it; `*` means all its files."""
         if os.path.realpath(folder) != folder:
             self.refuse(folder, "symbolic link")
             return
@@ -172,7 +172,7 @@ def run_git(order: Order, index: str, kept: set[int], *arguments: str) -> tuple[
 def make_index(order: Order) -> int:
     """Return a descriptor of the commit's index with the times of the tree's files.
 
-    Git does not read files again that still have these times. No command can write to it.
+    Git does not read files again that still have these times. No command can write to the index.
     """
     with open(order["base"] + "/index", "rb") as file:
         content = file.read()
@@ -199,7 +199,7 @@ class Difference:
     def __init__(
         self, order: Order, index: int | None, include: list[str], links: list[str]
     ) -> None:
-        """List it.
+        """List the changes.
 
         Args:
             index: See `make_index`; None: it is made.

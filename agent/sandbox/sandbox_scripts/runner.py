@@ -6,12 +6,12 @@ later (`-I -S`). Foreign code runs as the same user, so it relies on what the ke
 open its descriptors. When a command has ended it kills all other processes, so no file changes
 while it reads or writes.
 
-It reads from standard input: 16 bytes that sign every frame, sent once the host has put it under
-its limits; the order; then requests, each a length, a JSON object and as many bytes as its `size`
-says. It answers on the descriptor of its argument: `started`, with the reason if the files could
-not be written; then for each request pieces of output, `ended` with a JSON object and sizes, and
-the contents of these sizes. The host trusts nothing else, not even this process's exit status. It
-ends when the host does.
+It reads from standard input: 16 bytes that sign every frame, sent once the host has set this
+process's limits; the order; then requests, each a length, a JSON object and as many bytes as the
+object's `size` says. It answers on the descriptor that its argument names: `started`, with the
+reason if the files could not be written; then for each request pieces of output, `ended` with a
+JSON object and sizes, and the contents of these sizes. The host trusts nothing else, not even the
+exit status of this process, which ends when the host does.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Channel:
 def protect_process() -> None:
     """Protect this process from the code that will run in the sandbox."""
     if os.getpid() != 1:
-        # To end the sandbox, this process kills all processes that it can see.
+        # At its end, this process kills all that it can see: these would be the host's.
         raise SystemExit("mergewright: the sandbox has no process ids of its own")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # With the default action, the kernel drops signals to process 1 from inside.
@@ -130,7 +130,7 @@ def begin() -> tuple[Channel, Order, int]:
     if sys.version_info < (3, 9):
         raise SystemExit("mergewright: the sandbox's python3 is older than 3.9")
     protect_process()
-    # New numbers, which no started program inherits.
+    # Programs that are started do not inherit these copies, unlike the originals.
     descriptor, requests = os.dup(int(sys.argv[1])), os.dup(0)
     commands.keep_only({descriptor, requests})
     os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
@@ -271,7 +271,7 @@ class Server:
         self.channel.answer({"problem": "", "is_cut": difference.is_cut}, [content])
 
     def read(self, request: dict[str, Any], content: bytes) -> None:
-        """Answer with a regular file, or the reason why not; None: there is none."""
+        """Answer with a regular file, or why it cannot be read; None: there is no such file."""
         problem, data = None, b""
         tree, path, most_bytes = self.order["tree"], request["path"], request["most_bytes"]
         with suppress(OSError, ValueError), by_descriptor.open_parent(tree, path) as (parent, name):

@@ -1,4 +1,4 @@
-"""Make `python -m TOOL` run a tool of the gate that the environment lacks.
+"""Make `python -m TOOL` run a tool of ours that the environment lacks.
 
 Sessions have this file as `sitecustomize.py`; it imports the environment's own one at its end.
 """

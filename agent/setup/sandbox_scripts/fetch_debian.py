@@ -47,7 +47,7 @@ def configure(place: str) -> None:
         "Dir::Cache": place + "/cache",
         "Dir::Log": place,
         "Debug::NoLocking": "true",
-        # A failing source must be an error: its packages would seem not to exist.
+        # Otherwise, packages of a source that fails would seem not to exist.
         "APT::Update::Error-Mode": "any",
         "APT::Install-Recommends": "false",
         "APT::Get::Assume-Yes": "true",
@@ -65,7 +65,7 @@ def configure(place: str) -> None:
 
 
 def choose_known(asked: list[str]) -> list[str]:
-    """Return the first known name of alternatives, as in `a|b`.
+    """Return, for each entry, the first of its alternatives (as in `a|b`) that apt knows.
 
     Only names of packages are accepted, none that apt would read as a pattern or a removal.
     """
@@ -110,7 +110,7 @@ def main() -> None:
         sys.exit(shorten(done.stdout))
     target = order["target"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-        # So that files of a package in /lib go to /usr/lib.
+        # Links such as /lib lead a package's files to /usr/lib.
         if os.path.islink("/" + name):
             os.makedirs(target + "/usr/" + name, exist_ok=True)
             os.symlink("usr/" + name, target + "/" + name)

@@ -1,4 +1,4 @@
-"""Listen on the usual ports of servers; when a command connects, note the server and end it.
+"""Listen on the usual ports of servers; when a command connects, note which and kill the command.
 
 Runs in a sandbox, on any Python from 3.9, with `-I -S` and only the standard library. The argument
 is JSON: `places` (each a port or the path of a socket, with the server's name) and `knock`, the
@@ -16,7 +16,7 @@ import struct
 import sys
 from contextlib import suppress
 
-#: Codes of PostgreSQL, whose clients send first, and name user and database.
+#: Codes of PostgreSQL's protocol, in which the client speaks first and names its account.
 STARTUP, TLS, GSS = 196608, 80877103, 80877104
 SECONDS = 0.5
 

@@ -102,7 +102,7 @@ def take_read(top: str, before: Marks) -> list[str] | None:
 def list_projects(top: str) -> dict[str, tuple[bool, int]]:
     """List the installed projects of the tree by their addresses.
 
-    The values are whether it is a link to the tree, and a mark that a new installation changes.
+    The values are whether a project is a link to the tree, and a mark that reinstalling changes.
     """
     projects = {}
     pattern = "lib/python3*/site-packages/*.dist-info/direct_url.json"
@@ -220,7 +220,7 @@ def main() -> int:
     for server in order["servers"]:
         keep_data(server, order["data"])
     inputs = join_read(read)
-    # Other commands may have created the files that a copy was installed from.
+    # A copy may be made of files that other commands have created, so it depends on all inputs.
     of_projects = [
         built.get(address) if is_link else inputs
         for address, (is_link, _) in list_projects(top).items()

@@ -1,4 +1,4 @@
-"""Run by Alembic: apply the migrations on the connection that the database hands in."""
+"""Alembic runs this file: it applies the migrations on the connection that `Database` gives."""
 
 from alembic import context
 

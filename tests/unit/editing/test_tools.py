@@ -163,6 +163,10 @@ def test_a_submit_of_a_batch_that_lost_its_sandbox_is_not_accepted(opened, monke
     assert "earlier changes are kept" in done.text
     assert not opened.files
     assert (done.form_name, done.form, done.results[-1].failed) == ("", "", True)
+    monkeypatch.setattr(ToolExecutor, "_collect", lambda executor, batch: lose(None, "", seconds=0))
+    done = opened.call(write(), submit(), bash("true"))
+    assert [result.name for result in done.results] == ["write", "submit", "bash"]
+    monkeypatch.undo()
     assert opened.call(submit()).form_name == "submit"
 
 

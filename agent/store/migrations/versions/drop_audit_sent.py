@@ -1,4 +1,4 @@
-"""Drop the table with the last entry of the audit log that was posted."""
+"""Drop the table that noted the last posted entry of the audit log."""
 
 from alembic import op
 
@@ -7,5 +7,5 @@ down_revision = "initial"
 
 
 def upgrade() -> None:
-    """Drop the table; a new database, and that of the inbox, has none."""
+    """Drop the table if it is there; a new database, or the inbox's, does not have it."""
     op.execute("DROP TABLE IF EXISTS audit_sent")

@@ -1,4 +1,4 @@
-"""The first revision: tables as the models describe them; later revisions change older tables."""
+"""The first revision makes tables as the models are now; later ones change only older tables."""
 
 from alembic import context, op
 from sqlmodel import SQLModel

@@ -18,7 +18,7 @@ _NARROWED_BY = ("repository", "state", "reason", "category", "person", "origin")
 
 
 def upgrade() -> None:
-    """Add and fill them; a new database has them, and that of the inbox has no runs."""
+    """Add and fill the columns; a new database has them already, the inbox's has no runs."""
     connection, runs = op.get_bind(), sql_tables.METADATA.tables["runs"]
     inspector = sqlalchemy.inspect(connection)
     if not inspector.has_table("runs"):
@@ -44,7 +44,7 @@ def upgrade() -> None:
                 Outcome.model_validate_json(outcome, extra="ignore") if outcome else None,
                 ended_at,
             )
-        except ValidationError:  # of another version; lists leave it out
+        except ValidationError:  # a run of another version, which lists leave out
             continue
         values = {column.name: summary[column.name] for column in columns}
         connection.execute(runs.update().where(runs.c.run_id == run_id).values(values))
