@@ -26,9 +26,11 @@ _IN_FOLDER = re.compile(r"\s*cd\s+(?!/|\S*\.\.)([\w./-]+)\s*&&(.+)")
 _PYTESTS = frozenset({"pytest", "py.test"})
 _DJANGOS = frozenset({"django", "django-admin", "manage.py"})
 _LONGEST_NAME = 60
-#: Names of checks that are not command lines.
+#: Names of our own checks and runs of tests.
 TAKEN = frozenset({
-    "tests", "django check", "makemigrations", "packages", "contract lint",
+    "tests", "django check", "makemigrations", "packages", "contract lint", "tests near the change",
+    "tests as the base branch has them", "tests on the base branch",
+    "changed tests without the change",
 })  # fmt: skip
 #: Options of `uv run` that have their value as a word of its own.
 _VALUED = {

@@ -27,6 +27,8 @@ _VARIABLE_OF_RUNS = rf"(?!MERGEWRIGHT_|PYTHONINSPECT\Z){_VARIABLE}"
 _PREFIX = r"(?!.*(?:\.\.|//|/\.|\.lock(?:/|\Z)))(?:[A-Za-z0-9][A-Za-z0-9._/+#=-]{0,99})?"
 _URL_PATTERN = r"(?:/(?!/)(?:\*\*(?=/|\Z)|(?:[^/?#\s*]|\*(?!\*))*))+"
 _REVIEWER = r"@?[A-Za-z0-9][A-Za-z0-9-]{0,38}(_[a-z0-9]+)?(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?"
+_OUR_NAME = rf"tests without part |(?:{'|'.join(command_lines.TAKEN)})\Z"
+_CHECK_NAME = rf"(?!{_OUR_NAME})[A-Za-z][A-Za-z0-9 ._-]{{0,39}}"
 DEBIAN_NAME = r"[a-z0-9][a-z0-9+.-]{1,99}"
 _SERVICE = rf"({'|'.join(read_rows())})(:[0-9]{{1,3}}(\.[0-9]{{1,3}}){{0,2}})?"
 
@@ -91,19 +93,17 @@ VariableName = Annotated[
     str, _match(_VARIABLE_OF_RUNS, "use another name of letters, digits and underscores")
 ]
 ModelKey = Annotated[
-    str,
-    _match(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*", "use a class, as in Order or shop.models.Order"),
+    str, _match(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*", "use a class, as in Order or shop.models.Order")
 ]
 AttributeName = Annotated[str, _match(_VARIABLE, "use an attribute name, such as `active`")]
 UrlPattern = Annotated[
-    str,
-    _match(_URL_PATTERN, "use a path such as /health or /admin/**, with ** between slashes"),
+    str, _match(_URL_PATTERN, "use a path such as /health or /admin/**, with ** between slashes")
 ]
 VariableValue = Annotated[
     str, _match(r"[^\x00]*", "no environment variable can contain a NUL character", is_shown=False)
 ]
 CheckName = Annotated[
-    str, _match(r"[A-Za-z][A-Za-z0-9 ._-]{0,39}", "use a short name, such as `docs`")
+    str, _match(_CHECK_NAME, "use a short name that no check of ours has, such as `docs`")
 ]
 Command = Annotated[
     str, _match(r"[^\x00]*\S[^\x00]*", "use a command, as in mkdir -p data", is_shown=False)
@@ -111,10 +111,7 @@ Command = Annotated[
 SuiteLine = Annotated[Command, AfterValidator(_check_suite)]
 BranchPrefix = Annotated[
     str,
-    _match(
-        _PREFIX,
-        "use ASCII letters, digits and . _ / + # = -, starting with a letter or digit",
-    ),
+    _match(_PREFIX, "use ASCII letters, digits and . _ / + # = -, starting with a letter or digit"),
 ]
 SystemPackage = Annotated[str, _match(DEBIAN_NAME, "use a Debian package such as libpq-dev")]
 RuleId = Annotated[

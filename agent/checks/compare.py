@@ -119,10 +119,8 @@ def _explain_unproved(before: AnyRun, after: AnyRun) -> str:
     if after.status is Status.UNVERIFIED and not is_measured:
         return f"with the change: {after.reason}"
     if _fails_as_a_whole(before) and after.status is Status.FAILED:
-        return (
-            "it fails with the change, and there is no result on the base branch to compare"
-            f" with: {before.reason}"
-        )
+        why = "it fails with the change, and there is no result on the base branch to compare with"
+        return f"{why}: {before.reason}"
     return ""
 
 
@@ -175,7 +173,7 @@ def _compare_findings(name: str, before: AnyRun, after: LintRun) -> LintComparis
 # --- rules -----------------------------------------------------------------------------------
 
 
-def apply_rules(
+def add_rule_findings(
     compared: tuple[AnyComparison, ...],
     base: CheckReport,
     head: CheckReport,

@@ -73,7 +73,7 @@ def compare_base(base: CheckReport, contract: Contract) -> Judgement:
         pairs = test_pairs.classify_tests(tests, tests, None, split).values()
         counted = test_pairs.count_tests(tests, tests, pairs)
     compared = compare.compare_reports(base, base, counted)
-    return Judgement(ran=base, compared=compare.apply_rules(compared, base, base, contract))
+    return Judgement(ran=base, compared=compare.add_rule_findings(compared, base, base, contract))
 
 
 def is_in_the_way(judged: Judgement) -> bool:
@@ -178,7 +178,7 @@ class _ChangeRuns:
             is_partial=is_partial,
         )
         compared = compare.compare_reports(base, report, counted)
-        compared = compare.apply_rules(
+        compared = compare.add_rule_findings(
             compared, base, report, bench.contract, self.split.change, bench.human_changes
         )
         return Judgement(ran=report, compared=compared, is_partial=is_partial)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from agent.checks.change_split import SplitChange
+from agent.checks.check import MINUTES_LIMIT
 from agent.checks.suite import FAILING, PASSING
 from agent.models.checks import (
     GONE,
@@ -191,6 +192,11 @@ def count_tests(before: TestRun, after: TestRun, pairs: Collection[PairedTest]) 
         ]
         for state in ("broken", "gone")
     )
+    # What a run that broke off has not run lacked no time.
+    names_late = after.unrun and after.status is Status.FAILED
+    is_late = names_late or not after.reason or after.limit in ("time", MINUTES_LIMIT)
+    broke_off = after.status in (Status.FAILED, Status.UNVERIFIED) and not is_late
+    late = () if broke_off else states["unrun"]
     counts = _count_side("base", before, len(before.unrun))
     counts |= _count_side("head", after, len(states["unrun"]))
     return TestComparison.model_validate(
@@ -205,7 +211,7 @@ def count_tests(before: TestRun, after: TestRun, pairs: Collection[PairedTest]) 
             "flaky": tuple(repeated[pair.current_id] for pair in states["flaky"]),
             "gone": tuple(pair.item_id for pair in gone),
             "rewritten": tuple(map(_describe_rewritten, states["rewritten"])),
-            "unrun": tuple(sorted(pair.item_id for pair in states["unrun"])),
+            "unrun": tuple(sorted(pair.item_id for pair in late)),
             "is_partial": after.is_partial,
             "added": tuple(
                 pair.head.item_id

@@ -15,7 +15,7 @@ from agent.checks.check import Selection, Site, get_last_lines
 from agent.checks.runners import Suite
 from agent.checks.running import Bench, Job
 from agent.checks.suite import FAILING, PASSING
-from agent.checks.test_pairs import UNRUN, PairedTest
+from agent.checks.test_pairs import UNRUN, PairedTest, name_test
 from agent.models.change import Finding, Severity
 from agent.models.checks import (
     TESTS,
@@ -178,18 +178,18 @@ class TestVerdicts:
             for pair in pairs
             if pair.head and pair.head.outcome in PASSING and pair.current_id in failed
         ]
-        names = {_drop_parameters(pair.item_id) for pair in own}
+        names = {name_test(pair.item_id) for pair in own}
         base_items = self.base.tests.items if names else ()
-        ids = [item.item_id for item in base_items if _drop_parameters(item.item_id) in names]
+        ids = [item.item_id for item in base_items if name_test(item.item_id) in names]
         [on_base] = run_again(self.bench, (self.bench.base, ids))
         excused = {
-            _drop_parameters(item_id)
+            name_test(item_id)
             for item_id, outcome in on_base.items()
             if outcome in (*FAILING, UNPROVED)
         }
         broken = {}
         for pair in own:
-            if _drop_parameters(pair.item_id) not in excused:
+            if name_test(pair.item_id) not in excused:
                 item = failed[pair.current_id]
                 head = replace(item, text=f"It fails intermittently.\n{item.text}")
                 broken[pair.current_id] = pair._replace(head=head, state="broken")
@@ -216,10 +216,6 @@ class TestVerdicts:
     @cached_property
     def _suite_again(self) -> AnyRun:
         return self.bench.run_all(running.list_tests(self.bench.head))[TESTS]
-
-
-def _drop_parameters(item_id: str) -> str:
-    return item_id.partition("[")[0]
 
 
 def run_again(bench: Bench, *asked: tuple[Site, Sequence[str]]) -> list[dict[str, str]]:

@@ -209,7 +209,7 @@ def choose_best(rounds: Sequence[Round]) -> Round:
     return max(rounds, key=lambda judged: (judged.rank, -judged.number))
 
 
-def find_obstacle(problem: RunStopped) -> Finding:
+def make_stop_finding(problem: RunStopped) -> Finding:
     """Turn an error that prevents the checks of a change into a finding."""
     return Finding(
         rule=problem.reason.value,

@@ -186,7 +186,7 @@ def list_accounts(row: ServerRow, env: Mapping[str, str]) -> ServerAccounts:
             # A longer name means the same, such as DB_USERNAME instead of DB_USER.
             # The value of a name with `_FILE` is a path.
             longer = (key for key in env if not key.endswith("_FILE"))
-            named[text] += [value, *(env[other] for other in longer if other.startswith(name))]
+            named[text] += [value, *(env[key] for key in longer if key.startswith(name))]
         elif "://" in text:
             try:
                 url = urlsplit(value)

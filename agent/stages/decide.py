@@ -15,6 +15,7 @@ from agent.editing import reviewing
 from agent.editing.rounds import Round
 from agent.models.change import ClearedChange, Finding, Severity
 from agent.models.checks import (
+    GONE,
     TESTS,
     AnyComparison,
     CheckItem,
@@ -48,10 +49,7 @@ _ADD_TEST = "Add a test that fails without it, or review it closely."
 
 
 def decide_verdict(
-    judged: Judgement,
-    cleared: ClearedChange,
-    contract: Contract,
-    review: ReviewNotes | None = None,
+    judged: Judgement, cleared: ClearedChange, contract: Contract, review: ReviewNotes | None = None
 ) -> Verdict:
     """Publish a change only if it is proved to break nothing; else name the obstacle.
 
@@ -137,10 +135,7 @@ class VerdictFacts:
 
     @property
     def _rule_findings(self) -> tuple[Finding, ...]:
-        return (
-            *self.cleared.findings,
-            *(finding for check in self.compared for finding in check.findings),
-        )
+        return sum((check.findings for check in self.compared), self.cleared.findings)
 
     @property
     def _flaky_tests(self) -> dict[RepeatedTest, None]:
@@ -208,9 +203,7 @@ class VerdictFacts:
                 f"{format_count(len(untried), 'part')} of the code, starting here, could not be "
                 "tested by reverting: no test is near, or the time was up."
             )
-            fix = (
-                "Review it closely, or raise `limits.minutes`: a tenth of what is left is for this."
-            )
+            fix = "Review it closely, or raise `limits.minutes`: a tenth of the rest is for this."
             yield _make_remark(PROOF, message, fix, untried[0].path, untried[0].line)
 
     def _find_undone(self) -> Iterator[Finding]:
@@ -223,17 +216,20 @@ class VerdictFacts:
     # --- sentences --------------------------------------------------------------------------------
 
     def describe_new_failures(self) -> str:
-        """A test fails, or a finding appears, that is not on the base branch."""
+        """A test fails, or a finding appears, that is not on the base branch.
+
+        Or a test that passes there no longer runs, though no edit touches it.
+        """
         failing = [check for check in self.compared if list_new(check)]
         if not failing:
             return ""
-        first = failing[0]
-        count = len(list_new(first))
-        what = format_count(count, "new finding")
+        first, new = failing[0], list_new(failing[0])
+        what = format_count(len(new), "new finding")
         if is_of_tests(first):
-            verb = "fails" if count == 1 else "fail"
-            what = f"{format_count(count, 'test')} {verb} with the change but not without it"
-        shown = list_some([_format_item(item) for item in list_new(first)])
+            lost = sum(item.outcome in (GONE, "skipped") for item in new)
+            only_here = _count_tests(len(new) - lost, "fail{} with the change but not without it")
+            what = ", and ".join(filter(None, (only_here, _count_tests(lost, "no longer run{}"))))
+        shown = list_some(map(_format_item, new))
         others = ", ".join(check.name for check in failing[1:])
         also = f" Also failing: {others}." if others else ""
         return f"{name_check(first)}: {what}: {shown}.{also}"
@@ -261,14 +257,12 @@ class VerdictFacts:
 
     def describe_blocked(self) -> str:
         """A check reports a finding of a rule with severity `block`."""
-        blocking = [
-            finding for finding in self._rule_findings if finding.severity is Severity.BLOCK
-        ]
         shown = list_some(
             f"{finding.place} {finding.message.rstrip('.')} ({finding.rule})".strip()
-            for finding in blocking
+            for finding in self._rule_findings
+            if finding.severity is Severity.BLOCK
         )
-        return f"A rule blocks the change: {shown}." if blocking else ""
+        return f"A rule blocks the change: {shown}." if shown else ""
 
     def describe_no_tests(self) -> str:
         """No tests exist or ran, and tests are not turned off."""
@@ -316,6 +310,10 @@ TABLE: tuple[tuple[Reason, Callable[[VerdictFacts], str]], ...] = (
     (Reason.READY, VerdictFacts.describe_to_review),
     (Reason.READY, VerdictFacts.describe_ready),
 )
+
+
+def _count_tests(count: int, words: str) -> str:
+    return f"{format_count(count, 'test')} {words.format('s' * (count == 1))}" if count else ""
 
 
 def _describe_unneeded(part: SourcePart) -> str:

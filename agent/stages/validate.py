@@ -56,7 +56,7 @@ def _run_gate(draft: Draft, run_context: RunContext) -> Round:
     except (EditFailed, EnvironmentFailed) as problem:
         if draft.plan.recipe:  # no model could repair it
             raise
-        return Round(number, draft, refused=(rounds.find_obstacle(problem),))
+        return Round(number, draft, refused=(rounds.make_stop_finding(problem),))
     desk.facts.compared = judged.compared
     facts = judged, cleared, prepared.contract
     verdict = once(Step.DECIDE.named(number), decide.decide_verdict, *facts)

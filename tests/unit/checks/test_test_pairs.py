@@ -127,6 +127,17 @@ def test_versions_that_did_not_come_up_are_named_as_gone() -> None:
     assert found.rewritten == (RewrittenTest(item_id=ID, outcome="gone"),)
 
 
-def test_a_run_that_was_cut_has_lost_no_test() -> None:
-    found = compare(suite_of(ID, "t.py::b"), suite_of("t.py::b", limit="time"))
-    assert (found.gone, found.unrun, new(found)) == ((), (ID,), [])
+@pytest.mark.parametrize(
+    ("facts", "late"),
+    [
+        ({"limit": "time", "reason": "tests ended after 9 minutes"}, (ID,)),
+        ({"unrun": (ID,), "reason": "exit code 2, though none fails"}, (ID,)),
+        ({"limit": "memory", "reason": "tests ended at the limit"}, ()),
+        ({"unrun": (ID,), "reason": "no outcome", "status": "unverified"}, ()),
+    ],
+)
+def test_a_run_that_was_cut_has_lost_no_test_and_only_time_makes_it_late(
+    facts: dict[str, object], late: tuple[str, ...]
+) -> None:
+    found = compare(suite_of(ID, "t.py::b"), suite_of("t.py::b", **{"status": "failed"} | facts))
+    assert (found.gone, found.unrun, new(found)) == ((), late, [])

@@ -20,7 +20,7 @@ def weigh(
     line = CheckCommand(name="black", line="", tool=tool, is_assumed=is_assumed)
     project = replace(make_project(), lint=(line,))
     contract = Contract(config=RepoConfig(), project=project, source=None)
-    return compare.apply_rules(compare_sides(base, head), base, head, contract)
+    return compare.add_rule_findings(compare_sides(base, head), base, head, contract)
 
 
 def black(side: str, *items: tuple[str, str]) -> CheckReport:

@@ -1,9 +1,6 @@
 """Which tools check a project, and in which versions."""
 
-from agent.checks import django_state, packages
-from agent.models.checks import TESTS
-from agent.policy import ruff_contract
-from repo_config import command_lines, detect
+from repo_config import detect
 from repo_config.schema import RepoConfig
 from tests.unit.trees import DictTree
 
@@ -128,22 +125,3 @@ def test_a_package_that_mypy_is_told_to_leave_out_is_no_target_of_it() -> None:
     }
     [mypy] = detect.detect_project(DictTree(files), RepoConfig()).types
     assert mypy.line == "mypy shop"
-
-
-def test_a_further_check_does_not_take_the_name_of_the_tests() -> None:
-    config = RepoConfig.model_validate(
-        {"checks": {"extra": [{"name": "tests", "run": "make x"}]}}, strict=False
-    )
-    found = detect.detect_project(DictTree({}), config)
-    assert [command.name for command in found.commands] == ["make x"]
-
-
-def test_no_further_check_is_called_like_one_of_ours():
-    own = {
-        TESTS,
-        packages.NAME,
-        ruff_contract.CHECK,
-        django_state.DJANGO_CHECK.name,
-        django_state.MAKEMIGRATIONS.name,
-    }
-    assert own == command_lines.TAKEN

@@ -121,9 +121,13 @@ DECISIONS = {
         [suite(verdict=FAILED, new_failures=failing("t::new"), flaky=FLAKY)],
         {}, "withhold", "NEW_FAILURES", "t::new",
     ),
-    "a test fails newly": (
-        [suite(head=FAILED, verdict=FAILED, new_failures=failing("t.py::test_a"))],
-        {}, "withhold", "NEW_FAILURES", "t.py::test_a",
+    "a test is missing": (
+        [suite(verdict=FAILED, new_failures=failing("t::a", outcome="gone"))],
+        {}, "withhold", "NEW_FAILURES", "Tests: 1 test no longer runs: t::a.",
+    ),
+    "a test fails newly, and one is skipped": (
+        [suite(verdict=FAILED, new_failures=failing("t::a") + failing("b", outcome="skipped"))],
+        {}, "withhold", "NEW_FAILURES", "fails with the change but not without it, and 1 test no",
     ),
     "a check is gone": (
         [suite(), tool("mypy", head=Status.ABSENT, verdict=FAILED, reason="it is gone")],
@@ -184,20 +188,16 @@ DECISIONS = {
         [suite()], {"proof": UNNOTICED}, "open as draft", "READY", "a.py:3, b.py:9",
     ),
     "there was no time for a part, another is noticed": (
-        [suite()], {"proof": Proof(needed=(A,), untried=(B,))},
-        "open", "READY", "",
+        [suite()], {"proof": Proof(needed=(A,), untried=(B,))}, "open", "READY", "",
     ),
     "tests notice one mistake in code that is not changed, and another not": (
-        [suite()], {"proof": Proof(needed=(A,), unneeded_parts=(WRONG,))},
-        "open", "READY", "",
+        [suite()], {"proof": Proof(needed=(A,), unneeded_parts=(WRONG,))}, "open", "READY", "",
     ),
     "tests notice no mistake": (
-        [suite()], {"proof": Proof(unneeded_parts=(WRONG,))},
-        "open as draft", "READY", "a.py:3",
+        [suite()], {"proof": Proof(unneeded_parts=(WRONG,))}, "open as draft", "READY", "a.py:3",
     ),
     "no test needs what a refactoring has edited": (
-        [suite()], {"proof": KEPT},
-        "open as draft", "READY", "a.py:3",
+        [suite()], {"proof": KEPT}, "open as draft", "READY", "a.py:3",
     ),
     "a person has to look": (
         [suite()], {"findings": (finding(Severity.REVIEW), finding(Severity.INFO))},
@@ -307,7 +307,7 @@ def test_a_change_is_ready_only_if_each_test_of_base_has_an_outcome_on_it() -> N
             for side, run in (("base", base), ("head", head))
         )
         compared = compare_sides(before, after, versions, *touched, **again)
-        compared = compare.apply_rules(compared, before, after, contract)
+        compared = compare.add_rule_findings(compared, before, after, contract)
         verdict = weigh(*compared, is_partial=head.is_partial)
         if not verdict.publish or verdict.review:
             continue
