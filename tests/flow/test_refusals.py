@@ -1,4 +1,7 @@
-"""Each call that a run makes is refused: what is left, and how it goes on."""
+"""Each call that a run makes is refused: what people see, what is left, and how it goes on.
+
+`make test-deep ARGS="-s -k refused"` prints the table.
+"""
 
 import re
 import time
@@ -69,14 +72,28 @@ def is_settled(story: Story) -> bool | None:
     return True if turned_away and not runs else None
 
 
-def go_on(story: Story) -> None:
-    """Do what the end asks for."""
-    if story.runs() and not story.pulls():
+def describe(story: Story, fault: Fault) -> str:
+    """Describe what people see of the fault."""
+    runs, comments = story.runs(), story.comments()
+    if not runs:
+        return "no run; " + "; ".join(reason for _, reason in story.list_decided())
+    outcome, waits = runs[-1].outcome, f", {runs[-1].wait_count} waits" * bool(runs[-1].wait_count)
+    text = re.sub(r"<!--.*?-->", "", comments[-1].body).split() if comments else ["no comment"]
+    reason = outcome.reason.value if outcome else "at work"
+    return f"{reason}{waits}, hit {fault.hits}: {' '.join(text)[: 110 if story.pulls() else 600]}"
+
+
+def go_on(story: Story) -> str:
+    """Do what the end asks for; return what that was."""
+    if story.pulls():
+        return "-"
+    if story.runs():
         story.comment("/mergewright retry")
-    elif not story.pulls():
-        story.unlabel()
-        time.sleep(1.1)  # within a second a delivery of the same content is a duplicate
-        story.label()
+        return "retry"
+    story.unlabel()
+    time.sleep(1.1)  # within a second a delivery of the same content is a duplicate
+    story.label()
+    return "label"
 
 
 def go_through(story: Story, call: Call, status: int, seconds: float) -> str:
@@ -89,7 +106,8 @@ def go_through(story: Story, call: Call, status: int, seconds: float) -> str:
         fault.count = fault.hits
     wait_until(lambda: is_settled(story), 600, f"what becomes of {story.name}")
     fault.count = fault.hits
-    go_on(story)
+    seen, way = describe(story, fault), go_on(story)
+    print(status, call, seen, way, sep=" | ", flush=True)
     try:
         (pull,) = wait_until(story.pulls, 300, "a pull request")
         wait_until(lambda: is_settled(story), 300, "the end")

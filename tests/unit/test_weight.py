@@ -36,7 +36,7 @@ CEILINGS = {
     "lines of agent/telemetry": 998,
     "lines of agent/text": 1_011,
     "lines of repo_config": 3_569,
-    "lines of tests": 49_190,
+    "lines of tests": 49_208,
     "lines of webhooks": 640,
     "uses of model_copy": 2,
     "lines that bind a pronoun": 23,
