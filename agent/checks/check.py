@@ -231,7 +231,7 @@ def make_site(
 ) -> Site:
     config = contract.config
     if config.checks.minutes == "auto":
-        # The other half of the run's minutes is for everything but the tests.
+        # Half of the run's minutes is for the tests, the other half for everything else.
         checks = replace(config.checks, minutes=max(1, settings.max_minutes // 2))
         config = replace(config, checks=checks)
     return Site(

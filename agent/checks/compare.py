@@ -1,7 +1,7 @@
 """Compare the checks of base and head, and apply rules to new findings. Pure.
 
 Only a failure that base does not have counts against the change. Tests that are gone, no longer
-run, or pass only in the changed version are named. A check that is unverified never passes.
+run, or pass only as the change has edited them are named. A check that is unverified never passes.
 """
 
 from operator import attrgetter
@@ -111,7 +111,7 @@ def _drop_differences(compared: AnyComparison, verdict: Status, reason: str) -> 
 
 
 def _explain_unproved(before: AnyRun, after: AnyRun) -> str:
-    """Return which side has no result to compare, and why; "": both have one."""
+    """Return which side has no result to compare, and why; "": no such side is known here."""
     if before.status is Status.UNVERIFIED:
         return f"on the base branch: {before.reason}"
     has_result = before.status in (Status.PASSED, Status.FAILED)
@@ -154,7 +154,7 @@ def _name_place(item: CheckItem) -> str:
 def _compare_findings(name: str, before: AnyRun, after: LintRun) -> LintComparison:
     sides = (before.items if isinstance(before, LintRun) else (), after.items)
     on_base, items = ([item for item in side if item.outcome == _COUNTED] for side in sides)
-    # A tool may word a finding of the same line differently, for example where it lists fields.
+    # A finding may be worded differently on base and head, for example where it lists fields.
     fresh, gone = find_new(items, on_base, BY_ID), find_new(on_base, items, BY_ID)
     new = find_new(fresh, gone, _name_place)
     return LintComparison(
@@ -181,10 +181,10 @@ def add_rule_findings(
     change: Change | None = None,
     human_changes: Change | None = None,
 ) -> tuple[AnyComparison, ...]:
-    """Add findings of our rules to the checks; in our own check by ruff, they replace ruff's.
+    """Add our rules' findings to the checks; new failures of our ruff check become such findings.
 
     Args:
-        human_changes: The branch's earlier change; findings in lines people wrote do not block.
+        human_changes: The branch's change so far, if people committed; its lines never block.
     """
     checks = []
     for check in compared:

@@ -68,7 +68,7 @@ class DjangoState:
 
 
 def request_django(site: Site, job: str, **options: object) -> SandboxRequest:
-    """Compose the request for a job of our script, in the process that manage.py starts."""
+    """Compose the request for a job of our script, in place of manage.py's command."""
     django = site.project.django
     if django is None:
         raise ValueError("not a Django project")

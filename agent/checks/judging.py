@@ -38,9 +38,9 @@ def judge_change(
     """Run all checks on a change and compare them with base's.
 
     Linters, quick checks and the tests near the change run first. If one of these checks fails, or
-    a near test fails twice, the other checks are ended: the author can act on this result, which
-    is never published. If the suite is short, all tests run first: there, one failure that base
-    does not have is enough.
+    a near test fails twice, the other checks are ended: the author can act on this already, and
+    the change is not published as it is. If the suite is short, all tests run first, and a single
+    failure that base does not have is enough.
 
     Args:
         ran_before: Results of earlier checks, such as that of the packages that the change adds.
@@ -167,7 +167,7 @@ class _ChangeRuns:
         ended, counted = self.ran.get(TESTS), None
         if tests:
             ended, counted = self.verdicts.find_verdicts(tests, self.ran)
-        # The further runs of tests are no checks: the verdicts and the proof find them by name.
+        # Further runs of tests are not reported as checks: verdicts and proof find them by name.
         names = (job.check.name for job in self._others)
         others = (self.ran[name] for name in names if name in self.ran)
         base, bench = self.verdicts.base, self.bench

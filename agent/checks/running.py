@@ -91,7 +91,7 @@ class Bench:
     jobs: "Jobs"
     say: Say
     human_changes: Change | None = None
-    """The branch's earlier change; findings in lines that people wrote do not block."""
+    """The branch's change so far, if people committed to it; its lines never block."""
     measure_anew: Callable[[], TestRun] | None = None
     """Measures base's tests once more; None: this run has measured them."""
     repeated: dict[str, RepeatedTest] = field(default_factory=dict)

@@ -29,7 +29,7 @@ class Ignored(NamedTuple):
     """A delivery that needs no action."""
 
     reason: str
-    """A sentence; the only text from outside in it is names that were validated."""
+    """A sentence; from outside, it quotes only the names of event and action."""
 
 
 Reading = Callable[[dict[str, Any]], Event | Ignored]

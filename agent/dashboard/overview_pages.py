@@ -1,4 +1,4 @@
-"""The pages about all runs: the queue with its worker, and statistics."""
+"""The pages about all runs: the queue with its workers, and statistics."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -18,7 +18,7 @@ _DAY = 86_400.0
 _RANGES = {"30d": 30, "90d": 90, "1y": 365, "all": 0}
 """Days by the name of a time range; 0: all."""
 _USUAL_RANGE = "90d"
-#: Number of waits after which the queue shows advice on a run, although that continues by itself;
+#: Number of waits after which the queue advises a person on a run, though it may go on by itself;
 #: and the maximum number of runs that the queue shows of a group.
 _MANY_WAITS, _MOST_SHOWN = 3, 100
 TimeRange = Annotated[str, Query(alias="range")]

@@ -40,7 +40,7 @@ def mount(settings: Settings) -> Mount:
 
 
 def install_python(settings: Settings, minor: str, folder: Path) -> str:
-    """Fetch a Python into a folder; return why that failed, empty: it is installed.
+    """Fetch a Python into a folder; return why that failed, or "" if it is installed.
 
     uv's own variables apply, such as those for a mirror, a proxy, or to stay offline.
     """

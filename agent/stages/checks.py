@@ -41,7 +41,7 @@ def check_cleared(
 
     Args:
         before: The checks on base.
-        human_changes: The branch's earlier change; findings in lines that people wrote never block.
+        human_changes: The branch's change so far, if people committed to it; its lines never block.
         seconds: Seconds that are left of the run's minutes; checks that take longer are ended.
         measure_anew: Measures base's tests once more, if their results are from an earlier run.
 

@@ -21,7 +21,7 @@ import traceback
 import mergewright_report
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-#: Lines as `makemigrations` prints them; before Django 5 all operations begin with a minus.
+#: Lines as `makemigrations` prints them; before Django 5.1 all operations begin with a minus.
 _APP, _OPERATION = re.compile(r"Migrations for '(.+)':"), re.compile(r"    [-+~] (.+)")
 
 
@@ -43,9 +43,9 @@ def main():
 
 
 def _enter(job, order, report):
-    """Run the job once, in the process that manage.py starts; return its items."""
+    """Run the job once, in place of manage.py's command if there is one; return its items."""
     if order["manage"]:
-        # Python puts the script's folder first; the others come after it.
+        # As for any script, manage.py's folder comes first; the project's other ones come last.
         folder = os.path.dirname(os.path.abspath(order["manage"]))
         sys.path[:] = [folder, *sys.path, *order["python_path"]]
     else:

@@ -19,7 +19,7 @@ def main():
     request, report = mergewright_report.begin()
     is_gates, gate = importlib.util.find_spec("pytest") is None, request["gate"]
     if is_gates:
-        # First on the path, pytest gets its own dependencies: the project may have an older pluggy.
+        # While it is imported, our pytest is first: the project may have an older pluggy.
         sys.path.insert(0, gate)
     sys.path.append(mergewright_report.OURS)
     import mergewright_pytest
