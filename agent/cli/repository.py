@@ -102,7 +102,7 @@ def open_repository(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, 
 
 
 def _refuse_links(folder: Path) -> None:
-    """Raise ConfigProblem if the configuration is a link, which no run reads: the owner must act."""
+    """Raise ConfigProblem if the configuration is a link; no run reads it: the owner must act."""
     why, fix = "the file is a link; links are not followed", "Replace it with the file itself"
     links = [name for name in load.OWN_FILES if (folder / name).is_symlink()]
     if links:
