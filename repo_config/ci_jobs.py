@@ -49,7 +49,7 @@ class CiJob(NamedTuple):
     def calls(self) -> list[tuple[str, ...]]:
         """Plain calls of its scripts that start at the root of the repository."""
         scripts = (str(part.get("run", "")) for part in self.parts if not _find_folder(self, part))
-        lines = (line for script in scripts for line in split_lines(script))
+        lines = (line for script in scripts for line in split_calls(script))
         return [call for line in lines if (call := read_call(line))]
 
     @property
@@ -148,6 +148,14 @@ def split_lines(script: str) -> list[str]:
     """Split a shell script into lines, without empty lines and comments."""
     lines = (line.strip() for line in script.replace("\\\n", " ").splitlines())
     return [line for line in lines if line and not line.startswith("#")]
+
+
+def split_calls(script: str) -> list[str]:
+    """Split a shell script into lines, and those at `&&` that do not change the folder."""
+    parts = (
+        line.split("&&") if not line.startswith("cd ") else [line] for line in split_lines(script)
+    )
+    return [call.strip() for calls in parts for call in calls]
 
 
 def _find_folder(job: CiJob, part: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Detect how a project's tests are started: by pytest or by Django's runner."""
 
+import posixpath
 import re
 
 from repo_config import command_lines, test_files
@@ -39,9 +40,12 @@ def choose_suites(
         return ()
     if of_django and not _is_for_pytest(files, declared):
         return (of_django,)
-    # pytest also runs unittest's tests. Modules that it does not look for are passed as arguments.
+    # pytest also runs unittest's tests. It is told names of modules that it does not look for.
     is_collected = files.pytest.values is not None or any(map(_COLLECTED.search, modules))
-    return (SuiteCommand("pytest", args=() if is_collected else modules),)
+    names = sorted({posixpath.basename(path) for path in modules})
+    patterns = " ".join(("test_*.py", "*_test.py", *names))
+    args = () if is_collected else ("-o", f"python_files={patterns}")
+    return (SuiteCommand("pytest", args=args),)
 
 
 def _is_for_pytest(files: ProjectFiles, declared: tuple[Dependency, ...]) -> bool:

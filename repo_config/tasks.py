@@ -7,7 +7,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from repo_config import ci_jobs
 from repo_config.documents import as_list, as_map, table, texts
@@ -17,67 +17,93 @@ _FILES = {
     "make": ("GNUmakefile", "makefile", "Makefile"),
     "just": ("justfile", "Justfile", ".justfile"),
 }
+#: Options that name another folder or file of tasks.
+_ELSEWHERE = ("-C", "-f", "-d", "--directory", "--file", "--justfile", "--working-directory")
 _SHELLS = frozenset({"sh", "bash"})
-#: The first line of a task: its name, perhaps parameters, and the tasks that it needs.
-_TASK = re.compile(r"@?([\w.-]+)[^:=]*:(?!=)(.*)")
+#: The first line of tasks: their names, perhaps parameters of one, and the tasks that they need.
+_TASK = re.compile(r"@?([^\s#:=][^#:]*):(?![:=])([^#=]*)(?:#.*)?")
 _VARIABLE = re.compile(r"\$(?:\w+|\([^()]*\)|\{[^{}]*\})")
+_MAKE = re.compile(r"\$(?:\(MAKE\)|\{MAKE\})")
 #: Arguments that a person adds, with their default.
 _POSARGS = re.compile(r"\{posargs(?::([^{}]*))?\}")
-#: Maximum levels of tasks that call others; it also ends a cycle.
-_DEEPEST = 4
 
 
 def expand_call(
-    call: tuple[str, ...], files: ProjectFiles, depth: int = _DEEPEST
+    call: tuple[str, ...], files: ProjectFiles, seen: set[tuple[str, ...]] | None = None
 ) -> Iterator[tuple[str, bool]]:
     """Yield the lines that a call of a task or a script runs; none: it calls neither.
 
+    Args:
+        seen: Calls that were expanded before, and are not again.
+
     Yields:
-        A line without its variables, and whether it had none.
+        A line without its variables, and whether it has none.
     """
-    for line in _list_lines(call, files) if call and depth else ():
+    seen = {call} if seen is None else seen
+    for line in _list_lines(call, files) if call else ():
         plain = _VARIABLE.sub("", line)
-        yield from [*expand_call(ci_jobs.read_call(plain), files, depth - 1)] or [
-            (plain, plain == line)
-        ]
+        if (inner := ci_jobs.read_call(plain)) and inner in seen:
+            continue
+        seen.add(inner)
+        yield from [*expand_call(inner, files, seen)] or [(plain, plain == line)]
 
 
 def _list_lines(call: tuple[str, ...], files: ProjectFiles) -> list[str]:
     program, args = call[0], [*call[1:]]
     names = [word for word in args if not word.startswith("-") and "=" not in word]
     if paths := _FILES.get(program):
-        return _read_tasks(next(filter(None, map(files.text, paths)), ""), names)
+        text = next(filter(None, map(files.text, paths)), "")
+        is_elsewhere = any(word.startswith(_ELSEWHERE) for word in args)
+        return [] if is_elsewhere else [*_read_tasks(text, names, is_make=program == "make")]
     if program == "tox":
         return [line for name in _list_environments(args) for line in _read_tox(files, name)]
     path = posixpath.normpath(names[0] if program in _SHELLS and names else program)
     text = files.text(path)
     shebang = text.partition("\n")[0].replace("/", " ").split()
     is_script = shebang[:1] == ["#!"] and not _SHELLS.isdisjoint(shebang)
-    return ci_jobs.split_lines(text) if is_script else []
+    lines = ci_jobs.split_calls(text) if is_script else []
+    # Behind `cd`, they start in another folder.
+    return [*takewhile(lambda line: not line.startswith("cd "), lines)]
 
 
-def _read_tasks(text: str, names: list[str]) -> list[str]:
-    """Return the lines of these tasks; those of the tasks that a task needs come before its own."""
+def _read_tasks(text: str, names: list[str], *, is_make: bool) -> Iterator[str]:
+    """Yield the lines of these tasks, each behind those of the tasks that it needs."""
     needs: dict[str, list[str]] = {}
     lines: dict[str, list[str]] = {}
+    current: list[str] = []
     for line in text.replace("\\\n", " ").splitlines():
         if task := _TASK.match(line):
-            name = task[1]
-            needs[name], lines[name] = task[2].split(), []
-        elif line[:1].isspace() and line.strip() and lines:
-            lines[name].append(line.strip().lstrip("@-+"))
-    waiting, ordered = [*reversed(names or [*lines][:1])], dict[str, None]()
-    while waiting:
-        name = waiting.pop()
-        if name in lines and name not in ordered:
-            ordered[name] = None
-            waiting += needs[name]
-    return [line for name in reversed(ordered) for line in lines[name]]
+            # Only make gives one recipe to several tasks; just has parameters behind the name.
+            current = task[1].split()[: None if is_make else 1]
+            for name in current:
+                needs[name] = [*needs.get(name, ()), *task[2].split()]
+                lines.setdefault(name, [])
+        elif line[:1].isspace() and line.strip():
+            calls = ci_jobs.split_calls(_MAKE.sub("make", line.strip().lstrip("@-+")))
+            for name in current:
+                lines[name] += calls
+        elif line.strip() and not line.startswith("#"):
+            current = []
+    # By default make takes the first task that is no special one, such as `.PHONY`.
+    waiting = names or [name for name in lines if not name.startswith(".")][:1]
+    done: set[str] = set()
+
+    def collect(name: str) -> Iterator[str]:
+        if name in lines and name not in done:
+            done.add(name)
+            for needed in needs[name]:
+                yield from collect(needed)
+            yield from lines[name]
+
+    for name in waiting:
+        yield from collect(name)
 
 
 def _list_environments(args: list[str]) -> list[str]:
     """List the environments that options of tox name."""
-    return [name for word, value in pairwise(args) if word == "-e" for name in value.split(",")]
+    values = [value for word, value in pairwise(args) if word == "-e"]
+    values += [word[2:] for word in args if re.match(r"-e\w", word)]
+    return [name for value in values for name in value.split(",")]
 
 
 def _read_tox(files: ProjectFiles, name: str) -> Iterator[str]:

@@ -152,7 +152,7 @@ def _is_covered(ours: OwnChecks, line: str, files: ProjectFiles) -> bool:
 
 def _list_checks(script: str) -> list[str]:
     """List the calls of a script without those of the set-up."""
-    calls = [call.strip() for line in ci_jobs.split_lines(script) for call in line.split("&&")]
+    calls = ci_jobs.split_calls(script)
     return [call for call in calls if not _is_set_up(call)]
 
 

@@ -163,7 +163,7 @@ class TestVerdicts:
         """Fail the change's own tests that fail in another run, unless base fails them as well.
 
         Parameters that come from a set have another order in each run, and thus other ids; so
-        base's test runs with all of its parameters.
+        base's test runs with all parameters with which it passed.
         """
         runs = (find_tests(ran, name) for name in (NEAR, AGAIN))
         failed = {
@@ -179,17 +179,18 @@ class TestVerdicts:
             if pair.head and pair.head.outcome in PASSING and pair.current_id in failed
         ]
         names = {name_test(pair.item_id) for pair in own}
-        base_items = self.base.tests.items if names else ()
-        ids = [item.item_id for item in base_items if name_test(item.item_id) in names]
-        [on_base] = run_again(self.bench, (self.bench.base, ids))
-        excused = {
-            name_test(item_id)
-            for item_id, outcome in on_base.items()
-            if outcome in (*FAILING, UNPROVED)
+        passed = {
+            item.item_id
+            for item in (self.base.tests.items if own else ())
+            if item.outcome in PASSING and name_test(item.item_id) in names
         }
+        ids = {*passed, *(pair.item_id for pair in own if pair.base)}
+        [on_base] = run_again(self.bench, (self.bench.base, sorted(ids)))
+        excused = {name_test(item_id) for item_id in passed if on_base[item_id] in FAILING}
         broken = {}
         for pair in own:
-            if name_test(pair.item_id) not in excused:
+            passes_on_base = on_base.get(pair.item_id, "passed") in PASSING
+            if passes_on_base and name_test(pair.item_id) not in excused:
                 item = failed[pair.current_id]
                 head = replace(item, text=f"It fails intermittently.\n{item.text}")
                 broken[pair.current_id] = pair._replace(head=head, state="broken")

@@ -92,8 +92,8 @@ def update_locks(
         if complaint is not None:
             words = sanitise.strip_terminal_codes(complaint.decode("utf-8", "replace"))
             updated.failed[name] = words
-        elif content is not None:
-            expected = _find_hosts(tree.read(name)) or of_index
+        elif content not in (None, before := tree.read(name)):
+            expected = _find_hosts(before) or of_index
             if others := ", ".join(sorted(_find_hosts(content) - expected)):
                 raise EnvironmentFailed(
                     f"{name} would take packages from other hosts than before: {others}."

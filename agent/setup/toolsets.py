@@ -99,7 +99,8 @@ def provide_pinned_tools(
         script = sandbox_requests.NODE_SCRIPTS.get(tool, "")
         if not script and not distributions.find_unmet(lines, environment):
             continue
-        more = list_seeds(environment.interpreter)[1:]
+        names_own = any(line.startswith("setuptools") for line in lines)
+        more = () if names_own else list_seeds(environment.interpreter)[1:]
         choices = [lines, lines[:1]]
         if script:
             more, choices = (_NODE,), [*choices, (tool,)]

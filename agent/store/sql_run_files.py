@@ -137,7 +137,8 @@ class FolderCopy:
                 # Another thread may be writing the last line.
                 content = content[: content.rfind(b"\n") + 1]
                 begin += len(content)
-            self._add_pieces(session, path.name, content)
+            if content or not begin:
+                self._add_pieces(session, path.name, content)
         if path.name in _GROWING:
             self._sizes[path.name] = begin
         self._stored[path.name] = facts

@@ -137,15 +137,20 @@ def test_base_that_fails_what_it_passed_before_is_measured_anew() -> None:
     assert ([pair.state for pair in verdicts.pairs], bench.measure_anew) == (["known"] * 2, None)
 
 
-@pytest.mark.parametrize(("red", "state"), [((), "broken"), (("t.py::a[1]",), "fine")])
-def test_what_fails_alone_with_any_of_its_parameters_on_base_is_not_the_changes(
-    red: tuple[str, ...], state: str
+@pytest.mark.parametrize(
+    ("before", "red", "state"),
+    [
+        ("t.py::a[1]", (), "broken"),
+        ("t.py::a[1]", ("t.py::a[1]",), "fine"),
+        ("t.py::a[1]=failed", ("t.py::a[1]",), "broken"),
+    ],
+)
+def test_a_test_that_fails_alone_with_other_parameters_on_base_as_well_is_not_the_changes(
+    before: str, red: tuple[str, ...], state: str
 ) -> None:
     bench: Any = Bench("passed")
     bench.red_on_base = red
-    suite = suite_of("t.py::a[0]", "t.py::a[1]", "t.py::b")
-    parts = make_split("t.py", own_tests=("t.py",))
-    verdicts = TestVerdicts(parts, report("base", suite), bench)
-    verdicts.find_verdicts(suite, {AGAIN: suite_of("t.py::a[0]=failed", name=AGAIN)})
-    assert [pair.state for pair in verdicts.pairs] == [state, "fine", "fine"]
-    assert bench.asked == [(bench.base, ("t.py::a[0]", "t.py::a[1]"))]
+    base, head = suite_of("t.py::a[0]", before), suite_of("t.py::a[0]")
+    verdicts = TestVerdicts(make_split(own_tests=("t.py",)), report("base", base), bench)
+    verdicts.find_verdicts(head, {AGAIN: suite_of("t.py::a[0]=failed", name=AGAIN)})
+    assert verdicts.pairs[0].state == state

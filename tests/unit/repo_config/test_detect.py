@@ -94,7 +94,8 @@ def test_settings_are_found_where_projects_name_them(tree, files, module):
 
 def test_modules_that_pytest_does_not_look_for_are_named_to_it(tree):
     files = {"app/x.py": "", "tests.py": TESTS, "docs/tests.py": TESTS}
-    assert detected(tree(files)).test_args == ("tests.py",)
+    args = ("-o", "python_files=test_*.py *_test.py tests.py")
+    assert detected(tree(files)).test_args == args
     for more in ({"x_test.py": TESTS}, {"pytest.ini": "[pytest]\npython_files = tests.py\n"}):
         assert detected(tree(files | more)).test_args == ()
 

@@ -1,5 +1,7 @@
 """What CI calls by tasks and scripts counts as if it called that itself."""
 
+import pytest
+
 from repo_config import detect, load
 from tests.unit.trees import DictTree
 
@@ -48,3 +50,25 @@ def test_scripts_of_the_repository_are_read_and_what_calls_itself_ends() -> None
     assert lines == ["isort --check . --check-only", "mypy ."]
     assert left == ("Checks: ./scripts/check",)
     assert find("./scripts/check", scripts__check="#!/usr/bin/env python\nflake8\n")[0] == []
+
+
+@pytest.mark.parametrize(
+    ("call", "files", "lines"),
+    [
+        ("make", {"Makefile": ".PHONY: x\nall: lint\n\t$(MAKE) types\nlint:\n\tflake8\ntypes:\n\tmypy .\n"},
+         ["flake8", "mypy ."]),
+        ("make check", {"Makefile": "lint check: FOO = 1\nlint check:\n\tflake8\ncheck: ## types\n"},
+         ["flake8"]),
+        ("make -C docs lint", {"Makefile": "lint:\n\tflake8\n"}, []),
+        ("just test", {"justfile": "test:\n    pytest\nlint path='.':\n    flake8\nx := '1'\n    isort .\n"}, []),
+        ("just lint", {"justfile": "test:\n    pytest\nlint path='.':\n    flake8 && mypy .\n"},
+         ["flake8", "mypy ."]),
+        ("pip install flake8 && flake8", {}, ["flake8"]),
+        ("cd docs && flake8", {}, []),
+        ("./run.sh 1", {"run_DOT_sh": "#!/bin/sh\n./run.sh 1\n" * 200 + "flake8\ncd docs\nmypy .\n"}, ["flake8"]),
+    ],
+)  # fmt: skip
+def test_lines_are_those_that_run_at_the_root(
+    call: str, files: dict[str, str], lines: list[str]
+) -> None:
+    assert find(call, **files)[0] == lines
