@@ -31,16 +31,14 @@ test-deep: $(READY) sandbox services
 
 check: lint test
 
-SPACE := $() $()
-SCRIPTS := $(wildcard agent/*/sandbox_scripts)
 lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@# What runs in sandboxes is typed as far as it is annotated, for the oldest Python that mypy knows.
-	MYPYPATH=$(subst $(SPACE),:,$(SCRIPTS)) $(BIN)/mypy --config-file= --python-version 3.10 \
-	  --check-untyped-defs --no-strict-optional --ignore-missing-imports --explicit-package-bases \
-	  $(wildcard $(SCRIPTS:%=%/[a-z]*.py))
+	MYPYPATH=$$(echo agent/*/sandbox_scripts | tr ' ' :) $(BIN)/mypy --config-file= \
+	  --python-version 3.10 --check-untyped-defs --no-strict-optional --ignore-missing-imports \
+	  --explicit-package-bases agent/*/sandbox_scripts/[a-z]*.py
 	$(BIN)/lint-imports --no-cache
 
 bench: $(READY) sandbox services

@@ -138,18 +138,19 @@ def _find_usual(
     """Yield a command for each call of a tool; a plain one if the tool only has settings."""
     # Paths in CI are relative to the repository, so CI's calls do not fit one of its folders.
     jobs = ci_jobs.list_jobs(files) if files.is_repository else []
-    calls = [call for job in jobs for call in job.calls]
-    lines = [(shlex.join(call), True) for call in calls]
-    lines += (line for call in calls for line in tasks.expand_call(call, files))
+    calls = [(call, True) for job in jobs for call in job.calls]
+    lines = [line for call, _ in calls for line in tasks.expand_call(call, files)]
+    calls += ((ci_jobs.read_call(line), is_whole) for line, is_whole in lines)
     of_ci: dict[str, dict[tuple[str, ...], bool]] = {}
-    for line, is_whole in lines:
-        check, words = command_lines.find_tool(ci_jobs.read_call(line))
+    for call, is_whole in calls:
+        check, words = command_lines.find_tool(call)
         of_ci.setdefault(check, {}).setdefault(words, is_whole)
     listed: set[str] = set()
     for check, tool in TOOLS.items():
         used = [hook for hook in hooks if hook.tool is tool]
         if is_like_ci and not used:
-            used = [_Call(tool, *call) for call in of_ci.get(check, {}).items()]
+            words_of_ci = of_ci.get(check, {}).items()
+            used = [_Call(tool, words, names_targets=is_whole) for words, is_whole in words_of_ci]
         if not used and any(_has_settings(files, place) for place in tool.settings):
             used = [_Call(tool, is_assumed=files.is_repository and check not in of_ci)]
         if used and not (check == "pyright" and "basedpyright" in listed):

@@ -65,13 +65,16 @@ def find_named_settings(files: ProjectFiles, *scripts: str | None) -> str | None
 def _find_settings_of_tests(files: ProjectFiles) -> str | None:
     """Return the module that tox sets in all environments, else the only one among the tests."""
     common = files.ini("tox.ini").get("testenv", {})
-    lines = common.get("setenv", common.get("set_env", "")).splitlines()
-    pairs = (map(str.strip, line.split("=", 1)) for line in lines if "=" in line)
-    modules = [value for key, value in pairs if key == VARIABLE and _MODULE.match(value)]
-    for path in filter(_BESIDE_TESTS.fullmatch, () if modules else files.paths):
-        if "INSTALLED_APPS" in files.text(path):
-            modules.append(path.removesuffix(".py").replace("/", "."))
-    return modules[0] if len(modules) == 1 else None
+    for line in common.get("setenv", common.get("set_env", "")).splitlines():
+        name, _, value = map(str.strip, line.partition("="))
+        if name == VARIABLE and _MODULE.match(value):
+            return value
+    paths = [
+        path
+        for path in filter(_BESIDE_TESTS.fullmatch, files.paths)
+        if "INSTALLED_APPS" in files.text(path)
+    ]
+    return paths[0].removesuffix(".py").replace("/", ".") if len(paths) == 1 else None
 
 
 def is_configuring(files: ProjectFiles, path: str | None) -> bool:

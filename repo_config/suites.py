@@ -40,12 +40,12 @@ def choose_suites(
         return ()
     if of_django and not _is_for_pytest(files, declared):
         return (of_django,)
-    # pytest also runs unittest's tests. It is told names of modules that it does not look for.
-    is_collected = files.pytest.values is not None or any(map(_COLLECTED.search, modules))
-    names = sorted({posixpath.basename(path) for path in modules})
-    patterns = " ".join(("test_*.py", "*_test.py", *names))
-    args = () if is_collected else ("-o", f"python_files={patterns}")
-    return (SuiteCommand("pytest", args=args),)
+    # pytest also runs unittest's tests.
+    if files.pytest.values is not None or any(map(_COLLECTED.search, modules)):
+        return (SuiteCommand("pytest"),)
+    # It does not look for modules with these names.
+    names = " ".join(sorted({posixpath.basename(path) for path in modules}))
+    return (SuiteCommand("pytest", args=("-o", f"python_files=test_*.py *_test.py {names}")),)
 
 
 def _is_for_pytest(files: ProjectFiles, declared: tuple[Dependency, ...]) -> bool:

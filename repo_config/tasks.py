@@ -7,7 +7,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator
-from itertools import pairwise, takewhile
+from itertools import takewhile
 
 from repo_config import ci_jobs
 from repo_config.documents import as_list, as_map, table, texts
@@ -24,31 +24,37 @@ _SHELLS = frozenset({"sh", "bash"})
 _TASK = re.compile(r"@?([^\s#:=][^#:]*):(?![:=])([^#=]*)(?:#.*)?")
 _VARIABLE = re.compile(r"\$(?:\w+|\([^()]*\)|\{[^{}]*\})")
 _MAKE = re.compile(r"\$(?:\(MAKE\)|\{MAKE\})")
+#: Environments that an option of tox names.
+_ENVIRONMENTS = re.compile(r"(?:^| )-e *(\S+)")
 #: Arguments that a person adds, with their default.
 _POSARGS = re.compile(r"\{posargs(?::([^{}]*))?\}")
 
 
-def expand_call(
-    call: tuple[str, ...], files: ProjectFiles, seen: set[tuple[str, ...]] | None = None
-) -> Iterator[tuple[str, bool]]:
+def expand_call(call: tuple[str, ...], files: ProjectFiles) -> Iterator[tuple[str, bool]]:
     """Yield the lines that a call of a task or a script runs; none: it calls neither.
 
-    Args:
-        seen: Calls that were expanded before, and are not again.
+    Each task is read once, which also ends a cycle.
 
     Yields:
         A line without its variables, and whether it has none.
     """
-    seen = {call} if seen is None else seen
-    for line in _list_lines(call, files) if call else ():
+    expanded, waiting = {call}, _list_lines(call, files)[::-1]
+    while waiting:
+        line = waiting.pop()
         plain = _VARIABLE.sub("", line)
-        if (inner := ci_jobs.read_call(plain)) and inner in seen:
+        inner = ci_jobs.read_call(plain)
+        if inner in expanded:
             continue
-        seen.add(inner)
-        yield from [*expand_call(inner, files, seen)] or [(plain, plain == line)]
+        if lines := _list_lines(inner, files):
+            expanded.add(inner)
+            waiting += lines[::-1]
+        else:
+            yield plain, plain == line
 
 
 def _list_lines(call: tuple[str, ...], files: ProjectFiles) -> list[str]:
+    if not call:
+        return []
     program, args = call[0], [*call[1:]]
     names = [word for word in args if not word.startswith("-") and "=" not in word]
     if paths := _FILES.get(program):
@@ -56,7 +62,8 @@ def _list_lines(call: tuple[str, ...], files: ProjectFiles) -> list[str]:
         is_elsewhere = any(word.startswith(_ELSEWHERE) for word in args)
         return [] if is_elsewhere else [*_read_tasks(text, names, is_make=program == "make")]
     if program == "tox":
-        return [line for name in _list_environments(args) for line in _read_tox(files, name)]
+        named = ",".join(_ENVIRONMENTS.findall(" ".join(args))).split(",")
+        return [line for name in named for line in _read_tox(files, name)]
     path = posixpath.normpath(names[0] if program in _SHELLS and names else program)
     text = files.text(path)
     shebang = text.partition("\n")[0].replace("/", " ").split()
@@ -97,13 +104,6 @@ def _read_tasks(text: str, names: list[str], *, is_make: bool) -> Iterator[str]:
 
     for name in waiting:
         yield from collect(name)
-
-
-def _list_environments(args: list[str]) -> list[str]:
-    """List the environments that options of tox name."""
-    values = [value for word, value in pairwise(args) if word == "-e"]
-    values += [word[2:] for word in args if re.match(r"-e\w", word)]
-    return [name for value in values for name in value.split(",")]
 
 
 def _read_tox(files: ProjectFiles, name: str) -> Iterator[str]:

@@ -152,8 +152,7 @@ def _is_covered(ours: OwnChecks, line: str, files: ProjectFiles) -> bool:
 
 def _list_checks(script: str) -> list[str]:
     """List the calls of a script without those of the set-up."""
-    calls = ci_jobs.split_calls(script)
-    return [call for call in calls if not _is_set_up(call)]
+    return [call for call in ci_jobs.split_calls(script) if not _is_set_up(call)]
 
 
 def _is_set_up(call: str) -> bool:

@@ -31,6 +31,7 @@ from agent.models.environment import Contract
 from agent.models.record import replace
 from agent.policy import levels, new_dependencies, ruff_contract, test_changes
 from agent.policy.change_context import find_new
+from agent.text.sanitise import list_some
 
 BY_ID = attrgetter("item_id")
 _COUNTED = "finding"
@@ -230,15 +231,14 @@ def _drop_unformatted(check: LintComparison, before: AnyRun | None) -> LintCompa
 
 def _name_unenforced(check: LintComparison) -> Finding:
     """Make one finding out of all new reports of a tool that the project does not enforce."""
-    item = check.new_failures[0]
-    path, line = split_place(item.place)
-    more = f" and {len(check.new_failures) - 1:,} more" if len(check.new_failures) > 1 else ""
+    path, line = split_place(check.new_failures[0].place)
+    texts = (f"“{item.text.rstrip('.')}”" for item in check.new_failures)
     return Finding(
         rule=UNENFORCED,
         severity=Severity.REVIEW,
         path=path,
         line=line,
-        message=f"{check.name} reports “{item.text.rstrip('.')}”{more}."
+        message=f"{check.name} reports {list_some(texts, 1)}."
         " It fails on the base branch too, and neither a hook nor a job of CI is seen to run it.",
         fix="Fix it, unless the project does not use this tool; `checks.lint` and `checks.types`"
         " name the tools that it uses.",

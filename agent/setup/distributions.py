@@ -57,14 +57,9 @@ class Distribution:
         heads = map(_NAME.match, map(str, self._found.metadata.get_all("Requires-Dist") or []))
         return {str(canonicalize_name(head[0])) for head in heads if head}
 
-    def list_files(self) -> list[str]:
-        """Return its files by their paths in the environment's site-packages."""
-        return [str(file) for file in self._found.files or ()]
-
-    def list_hashes(self) -> set[tuple[str, str]]:
-        """Return its files as `list_files` does, each with the SHA-256 that its RECORD has."""
-        files = self._found.files or ()
-        return {(str(file), file.hash.value) for file in files if file.hash is not None}
+    def read_files(self) -> dict[str, str]:
+        """Return the SHA-256 of its files, or "", by path in the environment's site-packages."""
+        return {str(file): file.hash.value if file.hash else "" for file in self._found.files or ()}
 
 
 def find_unmet(declared: Iterable[str], environment: Environment) -> tuple[str, ...]:
@@ -118,8 +113,7 @@ def find_altered(base: str, head: str) -> tuple[str, ...]:
     the same version, or one that belongs to no package.
     """
     old, new = _list_owners(base), _list_owners(head)
-    recorded = {pair for package in list_installed(base).values() for pair in package.list_hashes()}
-    found = []
+    altered = []
     for place in sorted(Path(head).glob("lib/python3*/site-packages/**/*")):
         in_base = Path(base, place.relative_to(head))
         # After the set-up lines, all bytecode is compiled again.
@@ -132,20 +126,29 @@ def find_altered(base: str, head: str) -> tuple[str, ...]:
         is_other = has != had or (has and had and has.source != had.source)
         is_newer = has is not None and not has.is_local and is_other
         is_own = has is not None and has.is_local and (had is None or had.is_local)
-        if is_same or is_newer or is_own:
-            continue
-        with place.open("rb") as file:
-            digest = urlsafe_b64encode(file_digest(file, "sha256").digest()).decode().rstrip("=")
         # If two packages of base have this file, the content of either is expected.
-        if (path, digest) not in recorded:
-            found.append(path)
-    return tuple(found)
+        if not (is_same or is_newer or is_own or (path, _hash_file(place)) in _list_hashes(base)):
+            altered.append(path)
+    return tuple(altered)
+
+
+def _hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file, in the form of a RECORD."""
+    with path.open("rb") as file:
+        return urlsafe_b64encode(file_digest(file, "sha256").digest()).decode().rstrip("=")
+
+
+@lru_cache(maxsize=8)  # an environment is read-only once it is made
+def _list_hashes(environment: str) -> frozenset[tuple[str, str]]:
+    """List the files of an environment's packages by path and SHA-256, as they are recorded."""
+    packages = list_installed(environment).values()
+    return frozenset(pair for package in packages for pair in package.read_files().items())
 
 
 def _list_owners(environment: str) -> dict[str, Distribution]:
     """Return which package has each file, by the file's path in the environment's site-packages."""
     installed = list_installed(environment).values()
-    return {file: owner for owner in installed for file in owner.list_files()}
+    return {file: owner for owner in installed for file in owner.read_files()}
 
 
 @lru_cache(maxsize=8)  # an environment never changes once it is built

@@ -12,6 +12,7 @@ from importlib import resources
 from itertools import product
 from pathlib import Path
 
+from packaging.requirements import Requirement
 from packaging.version import Version
 
 from agent.errors import FREE_SOME_SPACE, EnvironmentFailed, StorageFull
@@ -99,8 +100,8 @@ def provide_pinned_tools(
         script = sandbox_requests.NODE_SCRIPTS.get(tool, "")
         if not script and not distributions.find_unmet(lines, environment):
             continue
-        names_own = any(line.startswith("setuptools") for line in lines)
-        more = () if names_own else list_seeds(environment.interpreter)[1:]
+        has_setuptools = any(Requirement(line).name == "setuptools" for line in lines)
+        more = () if has_setuptools else list_seeds(environment.interpreter)[1:]
         choices = [lines, lines[:1]]
         if script:
             more, choices = (_NODE,), [*choices, (tool,)]
