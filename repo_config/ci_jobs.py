@@ -15,6 +15,7 @@ _FOLDER = ".github/workflows/"
 _DEEPEST = 3
 #: Start of an expression, which GitHub evaluates when a job runs.
 _OPEN = "${{"
+_CELL = re.compile(r"\$\{\{ *matrix\.([\w-]+) *\}\}")
 _OTHER_PYTHON = re.compile(r"(?:pypy|graalpy)[\w.-]*|3\.[0-9]+t")
 #: Variables of these, such as UV_SYSTEM_PYTHON, are about CI's machine.
 _INSTALLERS = frozenset({"pip", *lock_files.PYTHON})
@@ -49,7 +50,7 @@ class CiJob(NamedTuple):
     def calls(self) -> list[tuple[str, ...]]:
         """Plain calls of its scripts that start at the root of the repository."""
         scripts = (str(part.get("run", "")) for part in self.parts if not _find_folder(self, part))
-        lines = (line for script in scripts for line in split_calls(script))
+        lines = (line for script in scripts for line in split_calls(self.fill(script)))
         return [call for line in lines if (call := read_call(line))]
 
     @property
@@ -87,6 +88,11 @@ class CiJob(NamedTuple):
                     plain = (text for text in texts(value) if _OPEN not in text)
                     axes.setdefault(axis, []).extend(plain)
         return {axis: list(dict.fromkeys(values)) for axis, values in axes.items()}
+
+    def fill(self, text: str) -> str:
+        """Put the first value of an axis in place of each expression that names the axis."""
+        axes = self.axes
+        return _CELL.sub(lambda named: (axes.get(named[1]) or [named[0]])[0], text)
 
     @property
     def choices(self) -> dict[str, list[str]]:

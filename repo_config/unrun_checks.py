@@ -140,7 +140,7 @@ def _find_left(ours: OwnChecks, job: CiJob, files: ProjectFiles) -> str:
     calls = [call for script in job.scripts for call in _list_checks(script)]
     # GitHub's own actions only prepare the machine.
     actions = [name for name in job.actions if not name.startswith("actions/")]
-    left = (name for name in calls or actions if not _is_covered(ours, name, files))
+    left = (name for name in calls or actions if not _is_covered(ours, job.fill(name), files))
     return "\n".join(dict.fromkeys(left))
 
 

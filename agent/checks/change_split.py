@@ -17,6 +17,7 @@ from agent.checks.imports import Imports, list_folders, read_python_sources
 from agent.models.change import Change, ChangedFile
 from agent.models.checks import CheckItem, TestRun
 from agent.models.record import replace
+from agent.policy.layout import is_migration
 from agent.policy.source import read_module
 from agent.text.sanitise import list_some
 from repo_config import foreign_python, rule_files
@@ -44,6 +45,16 @@ class SplitChange:
     """Tests that also run on the change with base's versions of the test files; None: all."""
     imports: Imports = field(default_factory=lambda: Imports({}))
     """The imports in the tree with the change."""
+
+    @property
+    def sources(self) -> tuple[ChangedFile, ...]:
+        """Python files of the product that the change adds or edits, without migrations."""
+        return tuple(
+            file
+            for file in self.change.files
+            if file.path in self.product and file.path.endswith(".py")
+            if file.after is not None and not is_migration(file.path, file.after)
+        )
 
     def is_touched(self, item: CheckItem) -> bool:
         """Whether the change touches a test, or a helper, data or configuration of it."""

@@ -42,6 +42,7 @@ LEAST_SECONDS = 5.0
 #: `limit` of a CheckRun that was ended by the minutes of the whole run, not by its own limit.
 MINUTES_LIMIT = "minutes"
 _OUTPUT_LIMIT = 60_000
+_LONGEST_LINE = 300
 #: Maximum number of bytes that `Site.text` reads of a file.
 _MOST_BYTES = 256 * 1024
 #: Folder with the limits of the container, if the service runs in one.
@@ -298,8 +299,8 @@ def shorten_output(text: str) -> str:
 def get_last_lines(result: SandboxResult | CheckRun) -> str:
     """Return the last three lines of an output that have words, joined into one line."""
     lines = [line.strip() for line in sanitise.strip_terminal_codes(result.output).splitlines()]
-    words = [line for line in lines if line.strip("=-_ ")]
-    return " / ".join(words[-3:])[-600:] or f"nothing was printed, exit code {result.exit_code}"
+    words = [line[:_LONGEST_LINE] for line in lines if line.strip("=-_^~ ")]
+    return " / ".join(words[-3:]) or f"nothing was printed, exit code {result.exit_code}"
 
 
 def find_error_line(output: str) -> str:

@@ -9,7 +9,7 @@ import dataclasses
 import json
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.checks import check, report
@@ -75,7 +75,7 @@ class ToolCheck(_Command):
 
     def make_request(self, site: Site) -> SandboxRequest:
         line, reader = self.command_line, self.reader
-        own_words = line.words
+        own_words = _drop_options(line.words, reader.dropped)
         end = own_words.index("--") if "--" in own_words else len(own_words)
         words = (*own_words[:end], *reader.options, *own_words[end:])
         environ, files = _get_harmless(check.get_variables(site)), tuple[SandboxFile, ...]()
@@ -189,6 +189,18 @@ def _get_harmless(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables without those by which a change could replace a tool."""
     harmful = "PYTHON", "LD_", "NODE_", "PATH"
     return {name: value for name, value in environ.items() if not name.startswith(harmful)}
+
+
+def _drop_options(words: Sequence[str], names: Collection[str]) -> tuple[str, ...]:
+    """Leave out options with these names, and their values."""
+    left, kept = iter(words), list[str]()
+    for word in left:
+        name, equals, _ = word.partition("=")
+        if name not in names:
+            kept.append(word)
+        elif not equals:
+            next(left, None)
+    return tuple(kept)
 
 
 def _start_mypy(site: Site) -> tuple[str, ...]:

@@ -138,8 +138,7 @@ class _ChangeRuns:
     def list_first(self) -> list[Job]:
         """List linters, other quick checks, and the tests near the change."""
         quick = filter(self._is_quick, self._others)
-        source = (path for path in self.split.product if path.endswith(".py"))
-        covers = tuple(path for path in source if (self.bench.head.tree / path).is_file())
+        covers = tuple(file.path for file in self.split.sources)
         return [*quick, *self._list_selected(Suite(NEAR, self.near, covers=covers))]
 
     def list_rest(self) -> list[Job]:

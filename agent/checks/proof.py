@@ -69,13 +69,10 @@ class ProofTrials:
         human_files = bench.human_changes.files if bench.human_changes else ()
         human = {file.path: file for file in human_files}
         units: list[Unit] = []
-        for file in split.change.files:
-            if not file.path.endswith(".py") or is_migration(file.path, file.after):
-                continue
-            if file.path not in split.product or human.get(file.path) == file:
-                continue
-            hunks = bench.hunks.get(file.path, ())
-            units += hunk_reverts.list_units(file, hunks, reads_signatures=is_read)
+        for file in split.sources:
+            if human.get(file.path) != file:
+                hunks = bench.hunks.get(file.path, ())
+                units += hunk_reverts.list_units(file, hunks, reads_signatures=is_read)
         return tuple(units)
 
     def _list_mistakes(self) -> Iterator[Unit]:

@@ -29,6 +29,8 @@ class Reader:
     read: Callable[[str], list[ToolRemark] | None]
     """Returns None for text that is no report."""
     options: tuple[str, ...] = ()
+    dropped: frozenset[str] = frozenset()
+    """Options of the repository's command, each with a value, that would change the report."""
     environ: Mapping[str, str] = field(default_factory=dict)
     looked: frozenset[int] = frozenset({0, 1})
     """Exit codes after which the tool has read every file, apart from those that it cannot read."""
@@ -136,6 +138,7 @@ _PYRIGHT = Reader(_read_json(_make_pyright_remarks), ("--outputjson",), is_text=
 READERS: Mapping[str, Reader] = {
     "ruff check": Reader(
         read_ruff,
+        dropped=frozenset({"--output-format", "--format", "--output-file", "-o"}),
         # RUFF_FORMAT is for versions before 0.0.291, which do not know the newer name.
         environ={"RUFF_OUTPUT_FORMAT": "json", "RUFF_FORMAT": "json", "RUFF_NO_CACHE": "true"},
         is_text=False,
@@ -148,6 +151,7 @@ READERS: Mapping[str, Reader] = {
             r"error: Failed to (?:parse|format|read) (?P<path>[^:]+?)(?::\d+)*: (?P<message>.*)",
             code="format",
         ),
+        dropped=frozenset({"--output-format"}),
         environ={"RUFF_OUTPUT_FORMAT": "concise", "RUFF_NO_CACHE": "true"},
         looked=frozenset({0, 1, 2}),
     ),
@@ -172,6 +176,7 @@ READERS: Mapping[str, Reader] = {
         read_mypy,
         ("--no-pretty", "--hide-error-context", "--show-error-codes", "--no-error-summary",
          "--no-color-output", "--cache-dir=/tmp/mergewright-mypy"),
+        dropped=frozenset({"--output", "-O"}),
     ),
     "pyright": _PYRIGHT,
     "basedpyright": _PYRIGHT,

@@ -138,7 +138,9 @@ def _write_export(files: ProjectFiles) -> tuple[str, ...]:
     named = [*(["dev"] if poetry.get("dev-dependencies") else []), *table(poetry, "group")]
     groups = _Parts.divide(dict.fromkeys(named))
     with_tests = f" --with {shlex.quote(','.join(groups.tests))}" if groups.tests else ""
-    lines = [f"{_EXPORT}{with_tests}", _INSTALL_EXPORTED]
+    # The export fails for some locks that poetry installs: "Dependency walk failed".
+    whole = "uv tool run --from 'poetry<3' poetry install --no-root"
+    lines = [f"if {_EXPORT}{with_tests}; then {_INSTALL_EXPORTED}; else {whole}; fi"]
     if _is_installed(files):
         lines.append(f'uv pip install --no-deps -e . || echo "{MISSING}the project itself"')
     if groups.others or _list_extras(files).every:

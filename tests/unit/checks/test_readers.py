@@ -190,6 +190,11 @@ def test_what_cannot_run_is_one_line_without_its_usage(site: Site) -> None:
     assert result.reason.endswith("(exit code 2): error: unexpected argument '--output-file' found")
 
 
+def test_options_that_change_the_report_are_left_out(site: Site) -> None:
+    check = check_of("ruff check --output-format=github --select E -o out.txt .")
+    assert check.make_request(site).argv[-4:] == ("check", "--select", "E", ".")
+
+
 def test_no_code_comes_in_by_the_variables_of_the_repository(site: Site) -> None:
     env = {"PYTHONPATH": "/work/early", "LD_PRELOAD": "/work/x.so", "A": "b"}
     site = dataclasses.replace(site, config=RepoConfig(env=env))

@@ -88,7 +88,8 @@ def test_a_step_that_runs_other_tests_than_ours_is_listed() -> None:
         "    parser.addoption('--runslow', default=False)\n",
         "pytest.ini": "[pytest]\naddopts = -m 'not slow'\n",
         ".github/workflows/checks.yml": "on: push\njobs: {a: {steps: [{run: pytest -x},"
-        " {run: pytest --runslow=yes}, {run: pytest -m slow}]}}\n",
+        " {run: pytest --runslow=yes}, {run: pytest -m slow},"
+        " {run: 'uv run -p ${{ matrix.v }} pytest'}], strategy: {matrix: {v: ['3.12']}}}}\n",
     }
     found = detect.detect_project(DictTree(files), RepoConfig())
     assert found.unrun == {"jobs of CI": ("a: pytest -x; pytest --runslow=yes; pytest -m slow",)}

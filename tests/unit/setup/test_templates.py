@@ -31,6 +31,7 @@ EXPORT = (
 )
 PDM = "uv tool run --from 'pdm[locked]<3' pdm sync -G :all"
 INSTALL_EXPORTED = "uv pip install -r /tmp/requirements.txt"
+OR_POETRY = "else uv tool run --from 'poetry<3' poetry install --no-root; fi"
 
 
 def add_project(needs: str, whole: str) -> tuple[str, str]:
@@ -116,7 +117,7 @@ def write(files: dict[str, str], lock: str = "") -> tuple[str, ...]:
                 "pyproject.toml": "[tool.poetry]\npackage-mode = false\n"
                 "[tool.poetry.group.dev.dependencies]\n",
             },
-            (f"{EXPORT} --with dev", INSTALL_EXPORTED),
+            (f"if {EXPORT} --with dev; then {INSTALL_EXPORTED}; {OR_POETRY}",),
         ),
     ],
 )  # fmt: skip
@@ -178,8 +179,7 @@ typing = []
                 "[tool.poetry.group.docs]\n[tool.poetry.group.test]\n"
             },
             (
-                f"{EXPORT} --with test",
-                INSTALL_EXPORTED,
+                f"if {EXPORT} --with test; then {INSTALL_EXPORTED}; {OR_POETRY}",
                 f"uv pip install --no-deps -e . || {ITSELF}",
             ),
             (f"{EXPORT} --all-extras --all-groups && timeout 300 {INSTALL_EXPORTED} {OR_NOT}",),
