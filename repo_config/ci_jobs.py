@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from repo_config import command_lines, lock_files, versions
@@ -52,12 +52,6 @@ class CiJob(NamedTuple):
         scripts = (str(part.get("run", "")) for part in self.parts if not _find_folder(self, part))
         lines = (line for script in scripts for line in split_calls(self.fill(script)))
         return [call for line in lines if (call := read_call(line))]
-
-    @property
-    def suites(self) -> list[SuiteCommand]:
-        """Its calls of known test runners."""
-        suites = (command_lines.read_test_command(shlex.join(call)) for call in self.calls)
-        return [suite for suite in suites if suite.runner != "command"]
 
     @property
     def variables(self) -> dict[str, str]:
@@ -133,15 +127,15 @@ def list_jobs(files: ProjectFiles) -> list[CiJob]:
     return [job for path in chosen for job in _read_workflow(files, path)]
 
 
-def list_testing_jobs(files: ProjectFiles) -> list[CiJob]:
-    """List the jobs that call a known test runner; if there are none, those with servers."""
-    jobs = list_jobs(files)
-    return [job for job in jobs if job.suites] or [job for job in jobs if job.servers]
-
-
 def read_call(line: str) -> tuple[str, ...]:
     """Return the inner call of a line; empty: the line is more than one call."""
     return command_lines.find_inner_call(command_lines.split_call(line))
+
+
+def read_suites(calls: Iterable[tuple[str, ...]]) -> list[SuiteCommand]:
+    """Return the calls of known test runners."""
+    suites = (command_lines.read_test_command(shlex.join(call)) for call in calls if call)
+    return [suite for suite in suites if suite.runner != "command"]
 
 
 def read_image(image: str) -> tuple[str, str]:
@@ -178,7 +172,7 @@ def _read_workflow(files: ProjectFiles, path: str, depth: int = 0) -> Iterator[C
     jobs = {str(key): as_map(job) for key, job in table(workflow, "jobs").items()}
     for_tags = _list_for_tags(jobs)
     for key, job in jobs.items():
-        if key in for_tags or (_OF_OTHERS in str(job) and not CiJob(key, job).suites):
+        if key in for_tags or (_OF_OTHERS in str(job) and not read_suites(CiJob(key, job).calls)):
             continue
         used = str(job.get("uses", "")).removeprefix("./")
         if depth < _DEEPEST and used.startswith(_FOLDER) and files.has_file(used):

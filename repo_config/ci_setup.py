@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from repo_config import ci_jobs, command_lines
+from repo_config import ci_jobs, command_lines, tasks
 from repo_config.ci_jobs import CiJob
 from repo_config.detect import Project
 from repo_config.project_files import ProjectFiles
@@ -19,7 +19,9 @@ _NAME: TypeAdapter[str] = TypeAdapter(VariableName)
 _PACKAGE: TypeAdapter[str] = TypeAdapter(SystemPackage)
 
 
-def find_values(jobs: list[CiJob], config: RepoConfig, project: Project) -> dict[str, Any]:
+def find_values(
+    jobs: list[CiJob], files: ProjectFiles, config: RepoConfig, project: Project
+) -> dict[str, Any]:
     """Return variables and options of jobs that a configuration lacks; {}: none."""
     env = dict[str, str]()
     for job in reversed(jobs):
@@ -31,14 +33,14 @@ def find_values(jobs: list[CiJob], config: RepoConfig, project: Project) -> dict
             if name not in config.env and _is_valid(_NAME, name)
         }
     }
-    if config.checks.tests == "auto" and (line := _find_line(jobs, project)):
+    if config.checks.tests == "auto" and (line := _find_line(jobs, files, project)):
         values["checks"] = {"tests": line}
     return {key: value for key, value in values.items() if value}
 
 
-def _find_line(jobs: list[CiJob], project: Project) -> str:
+def _find_line(jobs: list[CiJob], files: ProjectFiles, project: Project) -> str:
     """Return the command line of the tests if all jobs have the same, with options; else ""."""
-    called = {suite for job in jobs for suite in job.suites}
+    called = {suite for job in jobs for suite in tasks.list_suites(job, files)}
     first = project.suites[0] if project.suites else None
     if not first or len(called) != 1:
         return ""
@@ -50,7 +52,7 @@ def _find_line(jobs: list[CiJob], project: Project) -> str:
 
 def find_system_packages(files: ProjectFiles) -> tuple[str, ...]:
     """Return the Debian packages of CI's test jobs; of all jobs if none calls a test runner."""
-    jobs = ci_jobs.list_testing_jobs(files) or ci_jobs.list_jobs(files)
+    jobs = tasks.list_testing_jobs(files) or ci_jobs.list_jobs(files)
     named = (name for job in jobs for script in job.scripts for name in _list_packages(script))
     return tuple(name for name in dict.fromkeys(named) if _is_valid(_PACKAGE, name))
 

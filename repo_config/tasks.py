@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from repo_config import ci_jobs
+from repo_config.ci_jobs import CiJob
+from repo_config.command_lines import SuiteCommand
 from repo_config.documents import as_list, as_map, table, texts
 from repo_config.project_files import ProjectFiles
 
@@ -50,6 +52,18 @@ def expand_call(call: tuple[str, ...], files: ProjectFiles) -> Iterator[tuple[st
             waiting += lines[::-1]
         else:
             yield plain, plain == line
+
+
+def list_suites(job: CiJob, files: ProjectFiles) -> list[SuiteCommand]:
+    """List the calls of known test runners by a job, and by the tasks and scripts that it calls."""
+    lines = (line for call in job.calls for line, _ in expand_call(call, files))
+    return ci_jobs.read_suites([*job.calls, *map(ci_jobs.read_call, lines)])
+
+
+def list_testing_jobs(files: ProjectFiles) -> list[CiJob]:
+    """List the jobs that call a known test runner; if there are none, those with servers."""
+    jobs = ci_jobs.list_jobs(files)
+    return [job for job in jobs if list_suites(job, files)] or [job for job in jobs if job.servers]
 
 
 def _list_lines(call: tuple[str, ...], files: ProjectFiles) -> list[str]:

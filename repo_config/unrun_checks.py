@@ -84,7 +84,7 @@ def list_cells(
         servers: Titles of its servers with their versions, by name.
         variables: Names of its variables.
     """
-    jobs = ci_jobs.list_testing_jobs(files) or ci_jobs.list_jobs(files)
+    jobs = tasks.list_testing_jobs(files) or ci_jobs.list_jobs(files)
     axes: dict[str, dict[str, None]] = {}
     for axis, values in (item for job in jobs for item in job.choices.items()):
         axes.setdefault(axis, {}).update(dict.fromkeys(values))

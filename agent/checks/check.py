@@ -37,7 +37,7 @@ from repo_config.schema import RepoConfig
 
 #: Limit, in seconds, of each check except the tests.
 SECONDS = 600.0
-#: A check gets at least so many seconds, even if the run has less time left.
+#: A check that has begun gets at least so many seconds, even if the run has less time left.
 LEAST_SECONDS = 5.0
 #: `limit` of a CheckRun that was ended by the minutes of the whole run, not by its own limit.
 MINUTES_LIMIT = "minutes"

@@ -22,7 +22,7 @@ from agent.checks.test_verdicts import (
     find_tests,
     is_conclusive,
 )
-from agent.models.change import Change
+from agent.models.change import Change, Severity
 from agent.models.checks import TESTS, AnyRun, CheckReport, TestRun
 from agent.models.environment import Contract
 from agent.models.record import replace
@@ -77,8 +77,10 @@ def compare_base(base: CheckReport, contract: Contract) -> Judgement:
 
 
 def is_in_the_way(judged: Judgement) -> bool:
-    """Whether a check keeps a change from being published."""
-    return any(check.is_in_the_way for check in judged.compared)
+    """Whether a check or a finding keeps a change from being published."""
+    findings = (finding for check in judged.compared for finding in check.findings)
+    is_blocked = any(finding.severity is Severity.BLOCK for finding in findings)
+    return is_blocked or any(check.is_in_the_way for check in judged.compared)
 
 
 @dataclass
@@ -143,8 +145,8 @@ class _ChangeRuns:
 
     def list_rest(self) -> list[Job]:
         """List the runs for a change whose first checks pass, the longest first."""
-        as_base, own_tests = Suite(VERSIONS, self.split.as_base), self.split.own_tests
-        again = Selection(files=tuple(path for path in own_tests if path in self.near.files))
+        as_base = Suite(VERSIONS, self.split.as_base)
+        again = Selection(files=self.split.own_tests if self.near.files else ())
         slow = [job for job in self._others if not self._is_quick(job)]
         return [
             *self._list_selected(as_base, lambda: self.verdicts.versions_site),
@@ -163,9 +165,9 @@ class _ChangeRuns:
         tests, near = find_tests(self.ran, TESTS), find_tests(self.ran, NEAR)
         if tests is None and near and is_conclusive(near):
             tests = replace(near, name=TESTS, is_partial=True)
-        ended, counted = self.ran.get(TESTS), None
+        reported, counted = self.ran.get(TESTS), None
         if tests:
-            ended, counted = self.verdicts.find_verdicts(tests, self.ran)
+            reported, counted = self.verdicts.settle(tests, self.ran)
         # Further runs of tests are not reported as checks: verdicts and proof find them by name.
         names = (job.check.name for job in self._others)
         others = (self.ran[name] for name in names if name in self.ran)
@@ -173,7 +175,7 @@ class _ChangeRuns:
         report = CheckReport(
             side="head",
             commit=base.commit,
-            results=(*self.ran_before, *others, *((ended,) if ended else ())),
+            results=(*self.ran_before, *others, *((reported,) if reported else ())),
             is_partial=is_partial,
         )
         compared = compare.compare_reports(base, report, counted)

@@ -50,12 +50,17 @@ class ProofTrials:
     near: Selection
     """Test files near the change; empty: there are none."""
     _end: float = 0.0
+    """Time by the monotonic clock until which runs without a part may begin; 0.0: none has."""
 
     @cached_property
     def asks_for_tests(self) -> bool:
         """Whether the ticket asks only for tests, and the change has only tests and prose."""
-        is_asked = self.bench.plan.category == "tests"
-        return is_asked and all(path.endswith(PROSE) for path in self.split.product)
+        return self.bench.plan.category == "tests" and self._is_without_code
+
+    @property
+    def _is_without_code(self) -> bool:
+        """Whether the change has only tests and prose."""
+        return all(path.endswith(PROSE) for path in self.split.product)
 
     @cached_property
     def units(self) -> tuple[Unit, ...]:
@@ -102,7 +107,7 @@ class ProofTrials:
         near, jobs = find_tests(ran, NEAR), list[Job]()
         if not self.bench.base.names_tests:
             return []
-        if self.split.own_tests and self.split.product:
+        if self.split.own_tests and not self._is_without_code:
             on_base = Suite(OWN_ON_BASE, Selection(files=self.split.own_tests))
             jobs.append(Job(on_base, self._lay_out_tests))
         selection = self.near
@@ -154,7 +159,8 @@ class ProofTrials:
             return Proof(missing=why) if is_code else Proof(exemption="no code was changed")
         if self.bench.plan.recipe and not self.split.own_tests:
             return Proof()  # nothing to prove: the edits of a recipe are always the same
-        red = list_red(tests) | {*self.bench.repeated}
+        of_near = list_red(near) if near else frozenset[str]()
+        red = list_red(tests) | of_near | {*self.bench.repeated}
         trials = [(unit, _is_noticed(ran.get(name), red)) for name, unit in self._tried.items()]
         needed = [unit.part for unit, noticed in trials if noticed]
         silent = [unit for unit, noticed in trials if noticed is False]
@@ -189,7 +195,7 @@ class ProofTrials:
         self, run: AnyRun | None, tests: TestRun, pairs: Collection[PairedTest]
     ) -> Proof:
         """List how each test of the change ended on both sides, and what is missing for a proof."""
-        if all(path.endswith(PROSE) for path in self.split.product):
+        if self._is_without_code:
             what = "only tests were changed" if self.split.own_tests else "no code was changed"
             return Proof(exemption=what)
         if not isinstance(run, TestRun):
@@ -282,7 +288,8 @@ def _is_noticed(run: AnyRun | None, red: Collection[str]) -> bool | None:
         return True  # probably a loop that does not end
     if run.limit or run.status is Status.UNVERIFIED:
         return None
-    return bool((run.reason and run.exit_code) or list_red(run).difference(red))
+    is_red = bool((run.reason and run.exit_code) or list_red(run).difference(red))
+    return None if run.unrun and not is_red else is_red
 
 
 def _quote_error(item: CheckItem) -> str:

@@ -72,14 +72,14 @@ def classify_tests(
     new = {item.item_id: item for item in head.items}
     as_base = {item.item_id: item for item in versions.items} if versions else {}
     lost = {item.file: item for item in as_base.values() if item.is_collection}
-    again, later = pair_parameters(old, as_base), pair_parameters(old, new)
+    id_in_versions, id_on_head = pair_parameters(old, as_base), pair_parameters(old, new)
     unrun, is_cut = frozenset(head.unrun), bool(head.limit or head.reason)
     families = frozenset(map(name_family, new))
     read = frozenset(item.file for item in new.values() if not item.is_collection)
     pairs: dict[str, PairedTest] = {}
     for item_id, before in old.items():
-        after = new.get(later.get(item_id, item_id))
-        version = as_base.get(again.get(item_id, item_id)) or lost.get(before.file)
+        after = new.get(id_on_head.get(item_id, item_id))
+        version = as_base.get(id_in_versions.get(item_id, item_id)) or lost.get(before.file)
         if not after and (item_id in unrun or is_cut):
             state: State = "unrun"
         elif not after and before.is_collection:
@@ -87,7 +87,7 @@ def classify_tests(
         elif split.is_touched(before):
             state = _find_touched_state(before, after, version, has_versions=versions is not None)
         else:
-            state = _find_state(before, after, has_family=name_family(item_id) in families)
+            state = _find_state(before, after, may_vanish=name_family(item_id) in families)
         pair = PairedTest(item_id, before, after, version, state)
         pairs[pair.current_id] = pair
     return pairs | {pair.current_id: pair for pair in _list_new(base, head, pairs)}
@@ -109,11 +109,12 @@ def _list_new(base: TestRun, head: TestRun, pairs: Collection[str]) -> Iterator[
         yield PairedTest(item_id, None, None, None, "unrun")
 
 
-def _find_state(before: CheckItem, after: CheckItem | None, *, has_family: bool) -> State:
-    """Classify a test that the change does not touch.
+def _find_state(before: CheckItem, after: CheckItem | None, *, may_vanish: bool) -> State:
+    """Classify a test by its outcomes alone.
 
     Args:
-        has_family: Whether the test still runs with other parameters.
+        may_vanish: Whether it is only for review if the test is missing, as where it still runs
+            with other parameters.
     """
     was, now = before.outcome, after.outcome if after else ""
     if now in FAILING:
@@ -121,7 +122,7 @@ def _find_state(before: CheckItem, after: CheckItem | None, *, has_family: bool)
     if was in FAILING:
         return "fine" if now in PASSING else "gone"
     if was == "passed" and now not in PASSING:
-        return "gone" if not now and has_family else "broken"
+        return "gone" if not now and may_vanish else "broken"
     return "fine" if now else "gone"
 
 
@@ -133,14 +134,16 @@ def _find_touched_state(
     Args:
         has_versions: Whether base's versions of touched tests have run.
     """
-    state = _find_state(before, after, has_family=True)
+    state = _find_state(before, after, may_vanish=True)
     if state == "broken" and after and after.outcome not in FAILING:
         return "gone"
     if state != "fine" or after is None or before.outcome != "passed":
         return state
-    is_same = version is not None and version.outcome in PASSING
     if before.digest or not has_versions:
+        # Without base's versions, only the text of a doctest tells that a test is rewritten.
         is_same = before.digest == after.digest
+    else:
+        is_same = version is not None and version.outcome in PASSING
     return "fine" if is_same else "rewritten"
 
 
@@ -192,10 +195,10 @@ def count_tests(before: TestRun, after: TestRun, pairs: Collection[PairedTest]) 
         ]
         for state in ("broken", "gone")
     )
-    # What a run that broke off has not run lacked no time.
-    names_late = after.unrun and after.status is Status.FAILED
-    is_late = names_late or not after.reason or after.limit in ("time", MINUTES_LIMIT)
-    broke_off = after.status in (Status.FAILED, Status.UNVERIFIED) and not is_late
+    # Tests that a run did not reach because it broke off are not named one by one.
+    names_them = after.unrun and after.status is Status.FAILED
+    lacked_time = names_them or not after.reason or after.limit in ("time", MINUTES_LIMIT)
+    broke_off = after.status in (Status.FAILED, Status.UNVERIFIED) and not lacked_time
     late = () if broke_off else states["unrun"]
     counts = _count_side("base", before, len(before.unrun))
     counts |= _count_side("head", after, len(states["unrun"]))

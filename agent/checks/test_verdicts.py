@@ -73,9 +73,7 @@ class TestVerdicts:
         """The change, with base's versions of the tests that it touches."""
         return self.bench.lay_out(change_split.revert_tests(self.split), "versions")
 
-    def find_verdicts(
-        self, tests: TestRun, ran: Mapping[str, AnyRun]
-    ) -> tuple[TestRun, TestComparison]:
+    def settle(self, tests: TestRun, ran: Mapping[str, AnyRun]) -> tuple[TestRun, TestComparison]:
         """Compare the tests with base's; new failures run once more on both sides."""
         bench, repeated = self.bench, self.bench.repeated
         versions, doubts = self._read_versions(find_tests(ran, VERSIONS))
@@ -89,7 +87,7 @@ class TestVerdicts:
             anew, bench.measure_anew = bench.measure_anew(), None
             kept = (anew if run.name == TESTS else run for run in self.base.results)
             self.base = replace(self.base, results=tuple(kept))
-            return self.find_verdicts(tests, ran)
+            return self.settle(tests, ran)
         if tests.is_partial:
             # If a test passes the second time, the run of all tests will decide about it.
             passing = {name for name, test in repeated.items() if test.head in PASSING}
@@ -189,8 +187,8 @@ class TestVerdicts:
         excused = {name_test(item_id) for item_id in passed if on_base[item_id] in FAILING}
         broken = {}
         for pair in own:
-            passes_on_base = on_base.get(pair.item_id, "passed") in PASSING
-            if passes_on_base and name_test(pair.item_id) not in excused:
+            fails_on_base = on_base.get(pair.item_id) in FAILING
+            if not fails_on_base and name_test(pair.item_id) not in excused:
                 item = failed[pair.current_id]
                 head = replace(item, text=f"It fails intermittently.\n{item.text}")
                 broken[pair.current_id] = pair._replace(head=head, state="broken")

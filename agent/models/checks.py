@@ -63,15 +63,16 @@ class RepeatedTest(Record):
     @property
     def summary(self) -> str:
         """Return how often it failed on each side, its first run in the whole suite included."""
-        return (
-            f"failed in {_format_failures(self.head, 1)} with the change"
-            f" and in {_format_failures(self.base, 0)} on the base branch"
-        )
+        is_skip = self.head == "skipped"
+        outcomes = ("skipped",) if is_skip else ("failed", "error")
 
+        def count(again: str, at_first: int) -> str:
+            runs = "1 run" if again in ("", UNPROVED) else "2 runs"
+            return f"{at_first + (again in outcomes)} of {runs}"
 
-def _format_failures(again: str, at_first: int) -> str:
-    failures = at_first + (again in ("failed", "error"))
-    return f"{failures} of {'1 run' if again in ('', UNPROVED) else '2 runs'}"
+        verb = "was skipped" if is_skip else "failed"
+        with_change, on_base = count(self.head, 1), count(self.base, 0)
+        return f"{verb} in {with_change} with the change and in {on_base} on the base branch"
 
 
 def split_place(place: str) -> tuple[str, int | None]:

@@ -83,7 +83,7 @@ class Proof(Record):
     rows: tuple[ProofRow, ...] = ()
     """Results of new and changed tests, those that prove the change first."""
     missing: str = ""
-    """Why the change is not proved; empty: it is proved, or needs no proof."""
+    """Why its own tests do not prove the change; empty: they do, or none have to."""
     exemption: str = ""
     """Why no proof is required."""
     needed: tuple[SourcePart, ...] = ()

@@ -18,7 +18,7 @@ from agent.models.record import Record, replace
 from agent.models.sandbox import Mount, Root, Sandbox, SandboxLimits, SandboxRequest
 from agent.settings import Settings
 from agent.setup import storage, uv_program
-from repo_config import ci_jobs, versions
+from repo_config import ci_jobs, tasks, versions
 from repo_config.project_files import ProjectFiles
 from repo_config.tree import Tree
 
@@ -71,7 +71,7 @@ def read_hints(tree: Tree, folder: str = "", committed: int = 0) -> PythonHints:
     version_file = versions.read_version_file(files)
     requires, minors = versions.find_declared_pythons(files)
     root = ProjectFiles(tree)
-    jobs = () if version_file else ci_jobs.list_testing_jobs(root) or ci_jobs.list_jobs(root)
+    jobs = () if version_file else tasks.list_testing_jobs(root) or ci_jobs.list_jobs(root)
     return PythonHints(
         version_file=version_file,
         requires=requires,

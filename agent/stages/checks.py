@@ -36,8 +36,8 @@ def check_cleared(
 ) -> Judgement:
     """Run the checks on a change that the rules of policy let pass.
 
-    Rules that ruff checks come first. If the change declares other packages than base, all checks
-    of the change run with its packages.
+    Rules that ruff checks come before all other checks. If the change declares other packages than
+    base, its checks run with these.
 
     Args:
         before: The checks on base.

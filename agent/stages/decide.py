@@ -240,7 +240,7 @@ class VerdictFacts:
             if check.verdict is Status.FAILED:
                 why = check.reason or "it passed before the change and fails now"
                 return f"{name_check(check)}: {why.rstrip('.')}."
-        if self.judged.is_partial and not self.describe_unverified():
+        if self.judged.is_partial and not (self.describe_unverified() or self.describe_blocked()):
             return "Not all checks have run: one of the first had failed."
         return ""
 

@@ -37,7 +37,7 @@ from agent.setup.obstacles import Obstacle
 from agent.setup.proposal import KnownSetup
 from agent.setup.request import EnvironmentRequest
 from agent.stages import baseline
-from repo_config import checking_tools, ci_jobs, ci_setup, unrun_checks
+from repo_config import checking_tools, ci_jobs, ci_setup, tasks, unrun_checks
 from repo_config.ci_jobs import CiJob
 from repo_config.project_files import ProjectFiles
 from repo_config.tree import FolderFilter
@@ -132,7 +132,7 @@ class _Trials:
         first = Candidate("", why, looks_early=looks_early, listens=not config.services)
         # Whether an earlier run has measured with and without CI's values, and without was better.
         is_compared = self.stored.share is not None and not self.stored.values
-        jobs = [] if is_compared else ci_jobs.list_testing_jobs(ProjectFiles(self._tree))
+        jobs = [] if is_compared else tasks.list_testing_jobs(ProjectFiles(self._tree))
         # Of several jobs only the first is used; what others have besides is listed as not run.
         of_ci = self._find_values_of_ci(jobs[:1])
         if of_ci:
@@ -172,7 +172,9 @@ class _Trials:
 
     def _find_values_of_ci(self, jobs: list[CiJob]) -> dict[str, Any]:
         contract = self.base.contract
-        return ci_setup.find_values(jobs, contract.config, contract.project)
+        return ci_setup.find_values(
+            jobs, ProjectFiles(self._tree), contract.config, contract.project
+        )
 
     def _find_more_of_ci(self, best: TriedSetup) -> dict[str, Any]:
         """Find values of CI that may help where tests fail; {}: none.
@@ -189,7 +191,7 @@ class _Trials:
             return {}
         files, installed = ProjectFiles(self._tree), config.python.system_packages
         values = dict[str, Any]()
-        if may_improve and not ci_jobs.list_testing_jobs(files):
+        if may_improve and not tasks.list_testing_jobs(files):
             values = self._find_values_of_ci(ci_jobs.list_jobs(files))
         wanted = ci_setup.find_system_packages(files)
         if new := [name for name in wanted if name not in installed]:

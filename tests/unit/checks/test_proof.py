@@ -72,14 +72,14 @@ def try_parts(
     return ProofTrials(split, bench, Selection(files=(FILE,))), bench
 
 
-def prove(trials: ProofTrials, bench: Any, tests: TestRun = HEAD) -> Proof:
+def prove(trials: ProofTrials, bench: Any, tests: TestRun = HEAD, near: TestRun = HEAD) -> Proof:
     """Try all parts near the change and say what is proved; base has one test."""
     ran = bench.run_all(
-        [job for job in trials.list_jobs({NEAR: HEAD}, ()) if job.check.name != OWN_ON_BASE]
+        [job for job in trials.list_jobs({NEAR: near}, ()) if job.check.name != OWN_ON_BASE]
     )
     ran[OWN_ON_BASE] = suite_of(OLD, f"{NEW}=failed")
     pairs = classify_tests(suite_of(OLD), tests, None, make_split())
-    return trials.finish({**ran, TESTS: tests, NEAR: HEAD}, pairs.values())
+    return trials.finish({**ran, TESTS: tests, NEAR: near}, pairs.values())
 
 
 def describe(found: Proof) -> list[list[int]]:
@@ -92,6 +92,12 @@ def test_what_fails_without_the_change_and_passes_with_it_shows_it() -> None:
     found = prove(trials, bench)
     assert [(row.name, row.is_proof) for row in found.rows] == [(NEW, True), (OLD, False)]
     assert (found.missing, describe(found)) == ("", [[2, 6], [], [], []])
+
+
+def test_a_test_that_is_red_near_the_change_proves_nothing() -> None:
+    trials, bench = try_parts({(2,): OLD, (6,): OLD})
+    near = suite_of(f"{OLD}=failed", NEW, seconds=1.0)
+    assert describe(prove(trials, bench, near=near)) == [[], [2, 6], [], []]
 
 
 @pytest.mark.parametrize(("is_new", "count"), [(True, 1), (False, 0)])

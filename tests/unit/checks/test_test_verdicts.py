@@ -123,7 +123,7 @@ def test_a_failure_in_base_s_version_counts_where_it_comes_back(again: str, stat
     base, head = suite_of("t.py::a", "t.py::b=failed"), suite_of("t.py::a", "t.py::b")
     verdicts = TestVerdicts(make_split("t.py"), report("base", base), bench)
     ran = {VERSIONS: suite_of("t.py::a=failed", "t.py::b=failed", name=VERSIONS)}
-    verdicts.find_verdicts(head, ran)
+    verdicts.settle(head, ran)
     assert [pair.state for pair in verdicts.pairs] == [state, "fine"]
     assert bench.asked == [("head", ("t.py::a",))]
 
@@ -133,7 +133,7 @@ def test_base_that_fails_what_it_passed_before_is_measured_anew() -> None:
     base, head = suite_of("t.py::a", "t.py::b"), suite_of("t.py::a=failed", "t.py::b=failed")
     bench.measure_anew = lambda: head
     verdicts = TestVerdicts(make_split(), report("base", base), bench)
-    verdicts.find_verdicts(head, {})
+    verdicts.settle(head, {})
     assert ([pair.state for pair in verdicts.pairs], bench.measure_anew) == (["known"] * 2, None)
 
 
@@ -143,6 +143,7 @@ def test_base_that_fails_what_it_passed_before_is_measured_anew() -> None:
         ("t.py::a[1]", (), "broken"),
         ("t.py::a[1]", ("t.py::a[1]",), "fine"),
         ("t.py::a[1]=failed", ("t.py::a[1]",), "broken"),
+        ("t.py::a[1]=skipped", (), "broken"),
     ],
 )
 def test_a_test_that_fails_alone_with_other_parameters_on_base_as_well_is_not_the_changes(
@@ -152,5 +153,5 @@ def test_a_test_that_fails_alone_with_other_parameters_on_base_as_well_is_not_th
     bench.red_on_base = red
     base, head = suite_of("t.py::a[0]", before), suite_of("t.py::a[0]")
     verdicts = TestVerdicts(make_split(own_tests=("t.py",)), report("base", base), bench)
-    verdicts.find_verdicts(head, {AGAIN: suite_of("t.py::a[0]=failed", name=AGAIN)})
+    verdicts.settle(head, {AGAIN: suite_of("t.py::a[0]=failed", name=AGAIN)})
     assert verdicts.pairs[0].state == state

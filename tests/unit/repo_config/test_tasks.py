@@ -2,7 +2,8 @@
 
 import pytest
 
-from repo_config import detect, load
+from repo_config import detect, load, tasks
+from repo_config.project_files import ProjectFiles
 from tests.unit.trees import DictTree
 
 CI = "on: pull_request\njobs: {a: {name: Checks, steps: [%s]}}\n"
@@ -72,3 +73,13 @@ def test_lines_are_those_that_run_at_the_root(
     call: str, files: dict[str, str], lines: list[str]
 ) -> None:
     assert find(call, **files)[0] == lines
+
+
+def test_tests_that_a_script_runs_are_those_of_the_job() -> None:
+    tree = DictTree({
+        ".github/workflows/ci.yml": CI % "{run: bash run.sh}",
+        "run.sh": "#!/bin/bash\nset -e\ncoverage run -m pytest tests\ncoverage report\n",
+    })  # fmt: skip
+    files = ProjectFiles(tree)
+    (job,) = tasks.list_testing_jobs(files)
+    assert [suite.args for suite in tasks.list_suites(job, files)] == [("tests",)]
