@@ -141,29 +141,6 @@ def test_a_name_is_looked_up_once_and_a_broken_connection_is_tried_again(tmp_pat
             assert made.faults == {}, "what is answered later is none"
 
 
-def test_a_client_that_does_not_trust_the_gateway_is_named(tmp_path, index):
-    _, here, access = index
-    with opened(tmp_path, here, accesses=[access]) as made:
-        client = dial(made)
-        client.sendall(f"CONNECT {here} HTTP/1.1\r\n\r\n".encode())
-        client.recv(4096)
-        with pytest.raises(ssl.SSLError):
-            ssl.create_default_context().wrap_socket(client, server_hostname=here.host)
-        client.close()
-    assert made.refused_attempts == (f"{here} (the client does not trust the gateway)",)
-
-
-def test_a_client_that_ends_in_the_middle_is_not_said_to_distrust_the_gateway(tmp_path, index):
-    _, here, access = index
-    with opened(tmp_path, here, accesses=[access]) as made:
-        client = dial(made)
-        client.sendall(f"CONNECT {here} HTTP/1.1\r\n\r\n".encode())
-        client.recv(4096)
-        client.close()
-        ask(made, f"GET http://{here}/simple/pip/ HTTP/1.1\r\n\r\n")
-    assert made.refused_attempts == ()
-
-
 def test_credentials_are_added_for_the_index_alone_and_those_of_a_sandbox_are_not_passed_on(
     tmp_path, index
 ):
