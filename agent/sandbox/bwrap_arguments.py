@@ -26,14 +26,12 @@ _NO_NAMESPACES = (
     " kernel.apparmor_restrict_unprivileged_userns=0. A container also needs additional rights"
     " (deploy/README.md)."
 )
-_FILTER = "`seccompProfile: {type: Localhost, localhostProfile: mergewright.json}` in the pod"
-#: What a pod lacks, by a part of bubblewrap's complaint; see deploy/kubernetes/worker.yaml.
-_IN_A_POD = {
-    "mount proc": "`procMount: Unmasked` in the container, with `hostUsers: false` in the pod",
-    "/ slave": f"`appArmorProfile: {{type: Unconfined}}` and {_FILTER}",
-    "": f"{_FILTER}. If it has that, set on the node (those that exist): sysctl"
-    " user.max_user_namespaces=15000 kernel.apparmor_restrict_unprivileged_userns=0",
-}
+_IN_A_POD = (
+    "This pod does not allow bubblewrap to create sandboxes. It needs `procMount`, `hostUsers`,"
+    " `appArmorProfile` and `seccompProfile` as in deploy/kubernetes/worker.yaml, and the node"
+    " (those that exist): sysctl user.max_user_namespaces=15000"
+    " kernel.apparmor_restrict_unprivileged_userns=0"
+)
 #: Capabilities, with their bits, that root needs to run each sandbox as a user of its own.
 RIGHTS = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7}
 _NAMESPACES = ("user", "ipc", "pid", "net", "uts", "cgroup-try")
@@ -124,10 +122,7 @@ def explain_failure(complaint: str) -> str | None:
     signs = ("namespace", "uid map", "Can't mount proc", "/ slave", "RTM_NEWADDR", "clone")
     if "bwrap:" not in complaint or not any(sign in complaint for sign in signs):
         return None
-    if not _is_in_a_pod():
-        return _NO_NAMESPACES
-    lacking = next(words for sign, words in _IN_A_POD.items() if sign in complaint)
-    return f"This pod does not allow bubblewrap to create sandboxes. It needs {lacking}."
+    return _IN_A_POD if _is_in_a_pod() else _NO_NAMESPACES
 
 
 def explain_lacking_rights() -> str | None:

@@ -23,7 +23,6 @@ from agent.settings import Settings
 _SCHEME = "unix://"
 _USUAL = f"{_SCHEME}/var/run/docker.sock"
 _ANSWER_SECONDS = 60
-_PING_SECONDS = 10.0
 IMAGE = "mergewright-sandbox"
 """Name of the images of sandboxes; the tag is the version of Python."""
 _TAG = re.compile(r"3\.[0-9]+")
@@ -63,7 +62,7 @@ def open_client(settings: Settings) -> Iterator[docker.APIClient]:
     """
     where = find_address(settings)
     # If nothing listened at the address, the client would leave its socket open.
-    _probe_engine(where)
+    _require_listener(where)
     try:
         with closing(_make_client(where)) as client:
             yield client
@@ -86,28 +85,19 @@ def require_rootful(client: docker.APIClient) -> None:
 
 
 def _make_client(where: str) -> docker.APIClient:
-    """Create a client; it always reads this user's configuration of docker."""
+    """Create a client, which reads this user's configuration of docker."""
     try:
         return docker.APIClient(where, version="auto", timeout=_ANSWER_SECONDS)
     except ValueError as problem:
         raise SandboxMissing(
-            f"Docker's own configuration {find_config_file()!s} cannot be read: {problem}. Fix it"
-            " (`docker login` rewrites its `auths`), or set DOCKER_CONFIG to another folder."
+            f"{find_config_file()!s} cannot be read: {problem}. Fix it."
         ) from problem
 
 
-def _probe_engine(where: str) -> None:
+def _require_listener(where: str) -> None:
     with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(_PING_SECONDS)
         try:
             line.connect(where.removeprefix(_SCHEME))
-            line.sendall(b"GET /_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n")
-            line.recv(1)
-        except TimeoutError as problem:
-            raise SandboxLost(
-                f"The container engine at {where} has not responded for {_PING_SECONDS:.0f}"
-                " seconds."
-            ) from problem
         except OSError as problem:
             raise SandboxMissing(
                 f"No container engine responds at {where}. Start it (sudo systemctl start"

@@ -66,16 +66,6 @@ def test_an_engine_that_this_user_may_not_use_is_told_from_one_that_is_not_there
             os.seteuid(0)
 
 
-def test_an_engine_that_says_nothing_is_not_waited_for(home, monkeypatch):
-    monkeypatch.setattr(docker_engine, "_PING_SECONDS", 0.2)
-    silent = home / "engine.sock"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(silent))
-        listener.listen()
-        with pytest.raises(SandboxLost, match="has not responded for"):
-            open_engine(silent)
-
-
 def test_without_an_image_the_one_command_is_named(settings, monkeypatch):
     monkeypatch.setattr(docker_engine, "IMAGE", "nobody-has-this")
     with pytest.raises(SandboxMissing, match="mergewright images build 3.11"):
