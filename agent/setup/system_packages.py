@@ -43,9 +43,6 @@ _HOST = re.compile(r"\bhttps?://[\w.-]+(?::\d{1,5})?")
 def provide_layer(names: Sequence[str], build_context: BuildContext) -> str:
     """Return the folder of a layer with these packages; fetch them unless it is stored.
 
-    Args:
-        names: Of alternatives, as in `a|b`, the first that apt knows is taken.
-
     Returns:
         A folder with `files/usr` and `ld.so.cache`; empty: all packages are installed already.
 

@@ -64,17 +64,12 @@ def configure(place: str) -> None:
     environ["LC_ALL"] = "C.UTF-8"
 
 
-def choose_known(asked: list[str]) -> list[str]:
-    """Return, for each entry, the first of its alternatives (as in `a|b`) that apt knows.
-
-    Only names of packages are accepted, none that apt would read as a pattern or a removal.
-    """
+def require_known(asked: list[str]) -> None:
+    """Check that these are names of packages, none that apt would read as a pattern or removal."""
     existing = set(run("apt-cache", "-o", "APT::Cache::AllNames=true", "pkgnames").stdout.split())
-    choices = [[name for name in names.split("|") if name in existing] for names in asked]
-    unknown = [names for names, choice in zip(asked, choices) if not choice]  # noqa: B905
+    unknown = [name for name in asked if name not in existing]
     if unknown:
         sys.exit("apt's sources have no such package: " + ", ".join(unknown))
-    return [choice[0] for choice in choices]
 
 
 def unpack(archive: str, target: str) -> None:
@@ -104,8 +99,8 @@ def main() -> None:
     updated = run("apt-get", "update")
     if updated.returncode != 0:
         sys.exit(shorten(updated.stdout))
-    names = choose_known(order["names"])
-    done = run("apt-get", "--download-only", "install", "--", *names)
+    require_known(order["names"])
+    done = run("apt-get", "--download-only", "install", "--", *order["names"])
     if done.returncode != 0:
         sys.exit(shorten(done.stdout))
     target = order["target"]
