@@ -8,9 +8,7 @@ and the repository's own. All others get 403 or 405, and are noted; malformed on
 """
 
 import base64
-import ipaddress
 import os
-import posixpath
 import re
 import shutil
 import socket
@@ -18,39 +16,31 @@ import ssl
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
-from functools import cache
 from http import HTTPStatus
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-import httpcore
 import httpx
 import structlog
-import tenacity
 import trustme
 
-from agent.errors import AgentError, EnvironmentFailed, IndexUnavailable, SettingsInvalid
 from agent.models.sandbox import Outlet
 from agent.settings import Settings
 from agent.setup import storage
 from agent.setup.downloads import CachedDownload, Downloads
 from agent.setup.package_index import HostPort, IndexAccess, PackageIndex, parse_target
+from agent.setup.upstream import IDLE_SECONDS, RefusedError, Upstream
 
 _log = structlog.get_logger()
 #: Hosts of npm's and Debian's packages, which set-up commands may read, too.
 HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
-_IDLE_SECONDS = 120.0
 #: The kernel allows 107 bytes for the path of a socket.
 _LONGEST_HOME = 80
-#: Maximum number of noted refusals, and of addresses without an answer.
-_MOST_NOTES = 50
 #: Maximum bytes of the list in which a git client names the commits that it has and wants.
 _MOST_BODY = 1024**2
 #: Headers of a request that are forwarded, and headers of an answer that are not.
@@ -68,17 +58,8 @@ _PARTIAL = frozenset({"range", "if-none-match", "if-modified-since"})
 _EVENT = "package request"
 
 
-class _RefusedError(Exception):
-    """A request is refused with this status; the note, if any, names the reason."""
-
-    def __init__(self, status: int, note: str = "") -> None:
-        super().__init__(status)
-        self.status = status
-        self.note = note
-
-
-class Gateway(ThreadingUnixStreamServer):
-    """Reads from hosts on a list, through the proxy that this machine's variables name, if any."""
+class Gateway(ThreadingUnixStreamServer, Upstream):
+    """Serves the requests of one sandbox, each connection in a thread."""
 
     # A thread that waits for a silent host must not delay the end of the process.
     daemon_threads = True
@@ -95,36 +76,18 @@ class Gateway(ThreadingUnixStreamServer):
         downloads: Downloads | None = None,
         resolve: Callable[..., Any] = socket.getaddrinfo,
     ) -> None:
-        """Open the gateway.
+        """Open the gateway; see `Upstream`.
 
         Args:
             folder: For its socket and its authority's certificate.
-            accesses: Indexes, for their credentials and certificates.
-            named: Hosts that the repository names; allowed unless they are internal.
-            resolve: Looks a name up; a result is used for as long as the gateway is open.
-
-        Raises:
-            SettingsInvalid: The proxy cannot be used.
         """
+        Upstream.__init__(self, allowed, accesses, git_hosts, named, resolve)
         self._authority = trustme.CA(path_length=0, organization_name="Package gateway")
         self.outlet = Outlet(
             socket=str(folder / "out.sock"), certificates=str(folder / "authority.pem")
         )
         Path(self.outlet.certificates).write_bytes(self._authority.cert_pem.bytes())
         self.downloads = downloads
-        self.refused_attempts: tuple[str, ...] = ()
-        """Refused attempts, as `host:port (reason)`, each once, at most 50."""
-        self.faults: dict[str, tuple[float, str]] = {}
-        """By address: time of the last failed request, and its reason; at most 50. A later answer
-        removes it."""
-        self.hosts: set[str] = set()
-        """Hosts that answers were read from."""
-        self.git_hosts = frozenset(git_hosts)
-        self._allowed = {*allowed, *self.git_hosts}
-        self._named, self._network = frozenset(named) - self._allowed, _Network(resolve)
-        self._accesses = tuple(accesses)
-        self.client = _make_client(self._accesses, self._network)
-        self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(self.most_connections)
         self.request_queue_size = self.most_connections
         super().__init__(self.outlet.socket, _Requests)
@@ -143,47 +106,6 @@ class Gateway(ThreadingUnixStreamServer):
         Path(self.outlet.socket).unlink(missing_ok=True)
         self.client.close()
 
-    def explain_refused(self) -> str:
-        """Return a sentence about refused attempts, and how to allow them; empty: none."""
-        if not self.refused_attempts:
-            return ""
-        return (
-            f"\nNetwork access blocked: {', '.join(self.refused_attempts)}. The operator can"
-            " allow hosts with MERGEWRIGHT_ALLOW_HOSTS."
-        )
-
-    def make_failure(self, words: str, since: float = 0.0) -> AgentError:
-        """Return the error for a failed installation: transient if an address never answered.
-
-        Args:
-            words: The command and how it ended.
-            since: When it began, by the monotonic clock.
-        """
-        causes = dict.fromkeys(why for moment, why in self.faults.values() if moment >= since)
-        if not causes:
-            return EnvironmentFailed(f"{words}{self.explain_refused()}")
-        return IndexUnavailable("\n".join(("The packages cannot be fetched:", *causes, words)))
-
-    def note(self, attempt: str) -> None:
-        with self._lock:
-            noted = dict.fromkeys((*self.refused_attempts, attempt))
-            self.refused_attempts = tuple(noted)[:_MOST_NOTES]
-
-    def note_fault(self, address: str, why: str) -> None:
-        with self._lock:
-            if address in self.faults or len(self.faults) < _MOST_NOTES:
-                self.faults[address] = time.monotonic(), why[:400]
-
-    @tenacity.retry(
-        retry=tenacity.retry_if_exception_type(httpx.TransportError),
-        stop=tenacity.stop_after_attempt(3) | tenacity.stop_before_delay(10.0),
-        wait=tenacity.wait_exponential(multiplier=0.5, exp_base=4),
-        reraise=True,
-    )
-    def send(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, and repeat it if no answer begins."""
-        return self.client.send(request, stream=True)
-
     # --- connections --------------------------------------------------------------------------
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -198,8 +120,7 @@ class Gateway(ThreadingUnixStreamServer):
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
-            with suppress(OSError):
-                super().process_request_thread(request, client_address)
+            super().process_request_thread(request, client_address)
         finally:
             self._places.release()
 
@@ -217,104 +138,13 @@ class Gateway(ThreadingUnixStreamServer):
             context.load_cert_chain(path)
         return context
 
-    # --- allowed hosts ------------------------------------------------------------------------
-
-    def check(self, wanted: HostPort) -> None:
-        """Raise _RefusedError for a host on no list, or an internal one from the repository."""
-        if wanted not in self._allowed and wanted not in self._named:
-            raise _RefusedError(403, f"{wanted} (not an allowed host)")
-        if wanted in self._named and self._network.is_internal(wanted.host):
-            raise _RefusedError(403, f"{wanted} (a host of an internal network)")
-
-    def find_login(self, wanted: HostPort, path: str) -> str:
-        """Return the credentials for a path; empty: none. The index with the longest path counts.
-
-        Only requests for pages and files of an index get them, not other paths of its host.
-        """
-        clean = posixpath.normpath(unquote(path))
-        logins = {
-            place: access.login
-            for access in self._accesses
-            if access.login and parse_target(access.url) == wanted
-            if clean.startswith(place := _find_folder(access.url))
-        }
-        return logins[max(logins, key=len)] if logins else ""
-
-
-def is_public(address: str) -> bool:
-    """Check that an address is public: a repository must not lead us into internal networks."""
-    return ipaddress.ip_address(address).is_global
-
-
-def _find_folder(url: str) -> str:
-    """Return the path of the folder that contains an index."""
-    return posixpath.join(posixpath.dirname(urlsplit(url).path.rstrip("/")), "")
-
-
-class _Network(httpcore.SyncBackend):
-    """Connects to hosts; looks each name up only once, since one of many look-ups may fail."""
-
-    def __init__(self, resolve: Callable[..., Any]) -> None:
-        self._find, self._lock = cache(resolve), threading.Lock()
-
-    def _list_addresses(self, host: str) -> list[str]:
-        with self._lock:
-            return [place[0] for *_, place in self._find(host, None, type=socket.SOCK_STREAM)]
-
-    def is_internal(self, host: str) -> bool:
-        """Check whether a host is internal; False if its name is not found: a proxy may know it."""
-        with suppress(OSError):
-            return not all(is_public(address) for address in self._list_addresses(host))
-        return False
-
-    def connect_tcp(self, host: str, port: int, *args: Any, **named: Any) -> httpcore.NetworkStream:
-        try:
-            addresses = self._list_addresses(host)
-        except OSError as problem:
-            raise httpcore.ConnectError(f"{host} is not found: {problem}") from problem
-        for address in addresses[:-1]:
-            with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
-                return super().connect_tcp(address, port, *args, **named)
-        return super().connect_tcp(addresses[-1], port, *args, **named)
-
-
-def _make_client(accesses: tuple[IndexAccess, ...], network: _Network) -> httpx.Client:
-    """Make the client for requests to hosts, without headers or cookies of its own.
-
-    Raises:
-        SettingsInvalid: The variables of this machine name a proxy that does not speak HTTP.
-    """
-    trusted = ssl.create_default_context()
-    for bundle in {access.ca_bundle for access in accesses} - {None}:
-        trusted.load_verify_locations(bundle)
-    try:
-        client = httpx.Client(
-            verify=trusted,
-            timeout=httpx.Timeout(_IDLE_SECONDS, connect=20.0, pool=None),
-            # The gateway bounds its own connections.
-            limits=httpx.Limits(max_connections=None),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        )
-    except (ValueError, ImportError, httpx.InvalidURL):
-        # The value itself may contain a password, so it is not repeated.
-        raise SettingsInvalid(
-            "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY is not a proxy that can reach package indexes."
-            " Use http://host:port, or exempt the indexes with NO_PROXY."
-        ) from None
-    client.headers.clear()
-    # httpx has no option for a backend, and would not use proxies with a transport of ours.
-    for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
-        if isinstance(transport, httpx.HTTPTransport):
-            transport._pool._network_backend = network  # noqa: SLF001
-    return client
-
 
 class _Requests(BaseHTTPRequestHandler):
     """The requests of one connection: to the gateway itself, or after CONNECT to one host."""
 
     server: Gateway
     protocol_version = "HTTP/1.1"
-    timeout = _IDLE_SECONDS
+    timeout = IDLE_SECONDS
     _host: HostPort | None = None
     """The host that CONNECT has named; None: requests are for the gateway itself."""
 
@@ -326,7 +156,7 @@ class _Requests(BaseHTTPRequestHandler):
         wanted = HostPort(match[1].lower(), int(match[2]))
         try:
             self.server.check(wanted)
-        except _RefusedError as refused:
+        except RefusedError as refused:
             self._send_refusal(refused)
             return
         self.send_response_only(200, "Connection established")
@@ -340,7 +170,7 @@ class _Requests(BaseHTTPRequestHandler):
         try:
             wanted, path = self._read_place()
             self._forward(wanted, path, self._read_body(wanted, path))
-        except _RefusedError as refused:
+        except RefusedError as refused:
             self._send_refusal(refused)
 
     do_HEAD = do_POST = do_GET  # noqa: N815 - http.server looks for these names
@@ -372,7 +202,7 @@ class _Requests(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Log nothing: the methods that answer log each request with its result."""
 
-    def _send_refusal(self, refused: _RefusedError) -> None:
+    def _send_refusal(self, refused: RefusedError) -> None:
         if refused.note:
             self.server.note(refused.note)
         self.send_error(refused.status, explain=refused.note)
@@ -386,54 +216,54 @@ class _Requests(BaseHTTPRequestHandler):
         """Read the host of a request, and its path with the query.
 
         Raises:
-            _RefusedError: It is malformed, or its host is not on a list.
+            RefusedError: It is malformed, or its host is not on a list.
         """
         parts = urlsplit(self.path)
         try:
             named = [parse_target(value).host for value in self.headers.get_all("Host") or ()]
             wanted = self._host or parse_target(self.path)
         except ValueError as problem:
-            raise _RefusedError(400) from problem
+            raise RefusedError(400) from problem
         path = self.path
         if self._host is None:
             path = f"{parts.path or '/'}{'?' * bool(parts.query)}{parts.query}"
             if parts.scheme != "http":
-                raise _RefusedError(400)
+                raise RefusedError(400)
             self.server.check(wanted)
         elif named != [wanted.host]:
             # A server of several sites would choose by this header, which `check` has not seen.
-            raise _RefusedError(400, f"{wanted} (a request for another host)")
+            raise RefusedError(400, f"{wanted} (a request for another host)")
         if not re.fullmatch(r"/[\x21-\x7e]*", path):
-            raise _RefusedError(400)
+            raise RefusedError(400)
         return wanted, path
 
     def _read_body(self, wanted: HostPort, path: str) -> bytes:
         """Read the body of a request of `git fetch`; other requests have none.
 
         Raises:
-            _RefusedError: The request does more than read.
+            RefusedError: The request does more than read.
         """
         place, _, query = path.partition("?")
         size = self.headers.get("Content-Length", "0")
         if self.headers.get("Transfer-Encoding") or not size.isdecimal():
-            raise _RefusedError(400, f"{wanted} (a body without a length)")
+            raise RefusedError(400, f"{wanted} (a body without a length)")
         if wanted in self.server.git_hosts:
             is_first = self.command == "GET" and place.endswith("/info/refs")
             is_second = self.command == "POST" and place.endswith("/git-upload-pack") and not query
             if is_second and int(size) <= _MOST_BODY:
                 return self.rfile.read(int(size))
             if not (is_first and query == _GIT_QUERY):
-                raise _RefusedError(403, f"{wanted} (not a git fetch)")
+                raise RefusedError(403, f"{wanted} (not a git fetch)")
         elif self.command == "POST":
-            raise _RefusedError(405, f"{wanted} ({self._name_method()})")
+            raise RefusedError(405, f"{wanted} ({self._name_method()})")
         if size != "0":
-            raise _RefusedError(400, f"{wanted} (a GET request with a body)")
+            raise RefusedError(400, f"{wanted} (a GET request with a body)")
         return b""
 
     # --- answers ------------------------------------------------------------------------------
 
     def _forward(self, wanted: HostPort, path: str, body: bytes) -> None:
-        """Answer from the cache or from the host; _RefusedError: the host did not answer."""
+        """Answer from the cache or from the host; RefusedError: the host did not answer."""
         scheme, usual = ("https", 443) if self._host else ("http", 80)
         host = wanted.host if wanted.port == usual else str(wanted)
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -461,7 +291,7 @@ class _Requests(BaseHTTPRequestHandler):
         except httpx.TransportError as problem:
             self.server.note_fault(request, f"{wanted}: {problem}")
             if not is_begun:
-                raise _RefusedError(502) from problem
+                raise RefusedError(502) from problem
             self.close_connection = True  # so the client sees that the answer is incomplete
 
     def _return(

@@ -10,7 +10,7 @@ from agent.models.record import replace
 from agent.models.sandbox import SandboxRequest, SandboxResult
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
-from agent.setup import build, gateway
+from agent.setup import build, gateway, upstream
 from agent.setup.package_index import PackageIndex, parse_target
 from agent.setup.request import EnvironmentRequest
 from repo_config.index_hosts import list_index_hosts
@@ -109,7 +109,7 @@ def test_an_index_that_committed_files_name_is_read_where_it_is_allowed(
             with gateway.open_gateway(settings, clients[1], named=own) as made:
                 assert connect(made, here.host, here.port).startswith(b"HTTP/1.1 403")
             assert made.refused_attempts == (f"{here} ({why})",)
-        monkeypatch.setattr(gateway, "is_public", lambda address: address == "127.0.0.1")
+        monkeypatch.setattr(upstream, "is_public", lambda address: address == "127.0.0.1")
         made = build.ensure_environment(request, *clients)
     assert made.packages == ("direct==1.0", "inner==1.0", "pip==1.0")
 
