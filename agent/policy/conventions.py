@@ -1,8 +1,8 @@
 """Check request handlers, views, signals and queries against the configuration.
 
 Handlers have to be sync or async as configured for their path, views classes or functions. No
-code is run: a class is a view by its bases, as far as its own module names them. A manager that is
-not the configured one may return rows that the project hides, such as those of other tenants.
+code is run: a class is a view by the names of its bases. A manager that is not the configured one
+may return rows that the project hides, such as those of other tenants.
 """
 
 import ast
@@ -15,7 +15,7 @@ from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.patterns import Patterns
 from agent.policy.rule import Rule
 from agent.policy.source import PythonSource
-from repo_config.foreign_python import FunctionNode, list_functions
+from repo_config.foreign_python import FunctionNode
 from repo_config.schema import RepoConfig
 
 CONCURRENCY = Rule(
@@ -49,19 +49,15 @@ _VIEW = re.compile(r"(?:View|ViewSet|HTTPEndpoint)$")
 _OF_VIEWS = endpoints.VERBS | {
     *("dispatch", "list", "create", "retrieve", "update", "partial_update", "destroy")
 }
-_OF_CONSUMERS = frozenset({"connect", "disconnect", "receive", "receive_json"})
 #: Beginnings of the names of decorators of views, and of what views return.
-_ABOVE_VIEWS = ("rest_framework.decorators.", "django.views.decorators.", "django.contrib.")
-_RESPONSES = ("django.http.", "django.shortcuts.", "django.template.", "rest_framework.response.")
-_SIGNALS = {
-    "defines a signal": re.compile(
-        r"django\.dispatch\.(?:dispatcher\.)?Signal|django(?:\.\w+)*\.ModelSignal"
-    ),
-    "connects a signal handler": re.compile(
-        r"django\.dispatch\.(?:dispatcher\.)?(?:receiver|Signal\.connect)"
-        r"|django\.(?:\w+\.)*signals\.\w+\.connect"
-    ),
-}
+_NEAR_VIEWS = (
+    *("django.views.decorators.", "django.contrib.", "django.http.", "django.shortcuts."),
+    *("django.template.", "rest_framework.decorators.", "rest_framework.response."),
+)
+_SIGNAL = re.compile(
+    r"django\.dispatch\.(?:dispatcher\.)?(?:receiver|Signal(?:\.connect)?)"
+    r"|django(?:\.\w+)*\.ModelSignal|django\.(?:\w+\.)*signals\.\w+\.connect"
+)
 _MANAGERS = frozenset({"objects", "_default_manager", "_base_manager"})
 _Hit = Hit[tuple[Rule, str]]
 """Rule and message."""
@@ -93,26 +89,18 @@ def _find_hits(source: PythonSource, config: RepoConfig) -> Iterator[_Hit]:
         if is_view and views == "class":
             text = f"defines the view {name} as a function; views are classes here"
             yield Hit((VIEWS, text), line)
-    classes = [node for node in source.module.body if isinstance(node, ast.ClassDef)]
-    for node in classes if views == "function" else ():
-        if any(map(_VIEW.search, _list_bases(node.name, source))):
-            text = f"defines the view {node.name} as a class; views are functions here"
-            yield Hit((VIEWS, text), node.lineno)
+    for node in _list_view_classes(source) if views == "function" else ():
+        text = f"defines the view {node.name} as a class; views are functions here"
+        yield Hit((VIEWS, text), node.lineno)
     if config.django.signals == "forbid":
-        for text, line in _list_signals(source):
-            yield Hit((SIGNALS, f"{text}; this project does not use signals"), line)
+        text = "defines or connects a signal; this project does not use signals"
+        for part in source.nodes:
+            if isinstance(part, ast.Call | ast.ClassDef):
+                made_of = part.bases if isinstance(part, ast.ClassDef) else [part]
+                if any(map(_SIGNAL.fullmatch, map(source.find_name, made_of))):
+                    yield Hit((SIGNALS, text), part.lineno)
     for text, line in _list_queries(source, config.django.managers):
         yield Hit((MANAGER, text), line)
-
-
-def _list_signals(source: PythonSource) -> Iterator[tuple[str, int]]:
-    for node in source.nodes:
-        if isinstance(node, ast.Call | ast.ClassDef):
-            made_of = node.bases if isinstance(node, ast.ClassDef) else [node]
-            names = [*map(source.find_name, made_of)]
-            for does, pattern in _SIGNALS.items():
-                if any(map(pattern.fullmatch, names)):
-                    yield does, node.lineno
 
 
 def _list_queries(source: PythonSource, managers: Mapping[str, str]) -> Iterator[tuple[str, int]]:
@@ -136,45 +124,30 @@ def _list_handlers(source: PythonSource) -> Iterator[tuple[str, int, bool, bool]
         # A decorator whose path is not a literal may be of another library.
         if route.is_whole and "WEBSOCKET" not in route.methods:
             yield route.name.rpartition(".")[2], route.line, route.is_async, False
-    for name, node in list_functions(source.module):
-        bases = _list_bases(name.partition(".")[0], source)
-        is_async = isinstance(node, ast.AsyncFunctionDef)
+    for node in _list_view_classes(source):
         # Views of Django REST framework cannot be async.
-        is_drf = any(base.startswith("rest_framework.") for base in bases)
-        is_method = (node.name in _OF_VIEWS and any(map(_VIEW.search, bases))) or (
-            node.name in _OF_CONSUMERS and any(base.endswith("Consumer") for base in bases)
-        )
-        is_view = "." not in name and _is_view(node, source)
-        if is_view or (is_method and (is_async or not is_drf)):
-            yield name, node.lineno, is_async, is_view
+        is_drf = any(source.find_name(base).startswith("rest_framework.") for base in node.bases)
+        methods = (method for method in node.body if isinstance(method, FunctionNode))
+        for method in methods:
+            is_async = isinstance(method, ast.AsyncFunctionDef)
+            if method.name in _OF_VIEWS and (is_async or not is_drf):
+                yield f"{node.name}.{method.name}", method.lineno, is_async, False
+    for function in source.module.body:
+        if isinstance(function, FunctionNode) and _is_view(function, source):
+            is_async = isinstance(function, ast.AsyncFunctionDef)
+            yield function.name, function.lineno, is_async, True
 
 
-def _list_bases(name: str, source: PythonSource) -> set[str]:
-    """Return the names of a class's bases, also indirect ones within its module."""
-    classes = {
-        f"{source.dotted}.{node.name}": node
-        for node in source.module.body
-        if isinstance(node, ast.ClassDef)
-    }
-    bases, waiting = set[str](), [f"{source.dotted}.{name}"]
-    while waiting:
-        if node := classes.get(waiting.pop()):
-            new = {*map(source.find_name, node.bases)} - bases
-            bases |= new
-            waiting += new
-    return bases
+def _list_view_classes(source: PythonSource) -> list[ast.ClassDef]:
+    classes = (node for node in source.nodes if isinstance(node, ast.ClassDef))
+    return [node for node in classes if any(map(_VIEW.search, map(source.find_name, node.bases)))]
 
 
 def _is_view(node: FunctionNode, source: PythonSource) -> bool:
     """Whether a function takes a request, and has a decorator of views or returns a response."""
-    find = source.find_name
-    match [*node.args.posonlyargs, *node.args.args]:
-        case [first, *rest] if all(argument.arg != "exception" for argument in rest):
-            is_request = first.arg in ("request", "req")
-            takes = is_request or find(first.annotation).startswith("django.http.")
-        case _:
-            takes = False
+    first = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)][:1]
+    if first not in (["request"], ["req"]) or node.name.startswith("_"):
+        return False
     returned = (inner.value for inner in ast.walk(node) if isinstance(inner, ast.Return))
-    is_decorated = any(find(mark).startswith(_ABOVE_VIEWS) for mark in node.decorator_list)
-    answers = any(find(value).startswith(_RESPONSES) for value in returned)
-    return takes and (is_decorated or (answers and not node.name.startswith("_")))
+    names = map(source.find_name, (*node.decorator_list, *returned))
+    return any(name.startswith(_NEAR_VIEWS) for name in names)

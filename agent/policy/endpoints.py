@@ -8,8 +8,6 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
-from itertools import chain
 from typing import NamedTuple
 
 from agent.policy.source import PythonSource
@@ -90,9 +88,6 @@ def _read_argument(call: ast.Call, name: str, first: Sequence[ast.expr] = ()) ->
     match [*first, *keywords]:
         case [ast.Constant(value=value)]:
             return value if isinstance(value, str) else None
-        case [ast.JoinedStr(values=values)]:
-            texts = (text.value if isinstance(text, ast.Constant) else UNKNOWN for text in values)
-            return "".join(map(str, texts))
         case [ast.Name(id=setting) | ast.Attribute(attr=setting)]:
             return f"/{{{setting}:setting}}"
         case [_]:
@@ -103,25 +98,22 @@ def _read_argument(call: ast.Call, name: str, first: Sequence[ast.expr] = ()) ->
 class Routes:
     """Routes, routers and names of modules; no syntax tree is kept."""
 
-    def __init__(self, modules: "Iterable[Routes]" = ()) -> None:
-        """Join what was read of several modules."""
-        self._endpoints: dict[str, list[Endpoint]] = {}
-        self._included: dict[str, list[tuple[str, _Router]]] = {}
+    def __init__(self, sources: Iterable[PythonSource]) -> None:
+        """Read the modules."""
+        self._endpoints: list[Endpoint] = []
+        self._included: list[tuple[str, _Router]] = []
         self._made: dict[str, _Router] = {}
         self._settings: dict[str, str] = {}
         self._meanings: dict[str, str] = {}
         """Dotted names of imported objects, by their dotted names in the importing modules."""
         self._asks: dict[str, _Names] = {}
         """Dotted names in a function's signature, a class's fields or a value, by its own name."""
-        for module in modules:
-            for name, table in vars(module).items():
-                vars(self)[name] |= table
+        for source in sources:
+            self._read(source)
 
-    def read(self, source: PythonSource) -> None:
-        """Add the routes, routers and names of one module."""
+    def _read(self, source: PythonSource) -> None:
         find, list_mentioned = source.find_name, source.list_mentioned
-        self._endpoints[source.path] = [*list_endpoints(source)]
-        included = self._included[source.path] = []
+        self._endpoints += list_endpoints(source)
         for name, meaning in source.imported.items():
             self._meanings[f"{source.dotted}.{name}"] = meaning
         for node in source.nodes:
@@ -142,11 +134,7 @@ class Routes:
                 ):
                     prefix = _read_argument(node, "prefix") or ""
                     router = _Router(find(outer), prefix, list_mentioned(node.keywords))
-                    included.append((find(inner), router))
-                case ast.Call(func=ast.Attribute(attr="mount"), args=[_, inner, *_]):
-                    # Dependencies of an application do not apply to what it mounts.
-                    prefix = _read_argument(node, "path", node.args[:1]) or ""
-                    self._made[find(inner)] = _Router(prefix, "")
+                    self._included.append((find(inner), router))
 
     def _read_value(self, name: str, value: ast.expr, source: PythonSource) -> None:
         self._asks[name] = source.list_mentioned([value])
@@ -162,10 +150,9 @@ class Routes:
     def list_whole(self) -> Iterator[Endpoint]:
         """Yield each route with its full path, and with its dependencies, also indirect ones."""
         included = defaultdict[str, list[_Router]](list)
-        for inner, way in chain(*self._included.values()):
+        for inner, way in self._included:
             included[self._resolve(inner)].append(way)
 
-        @cache
         def list_places(name: str, steps: int) -> Sequence[tuple[str, _Names]]:
             """List the prefixes of a router, each with the dependencies that it has there."""
             router = self._resolve(name)
@@ -181,11 +168,10 @@ class Routes:
         def fill_in(setting: re.Match[str]) -> str:
             return self._settings.get(setting[1], setting[0])
 
-        close = cache(self._close)
-        for endpoint in chain(*self._endpoints.values()):
+        for endpoint in self._endpoints:
             for prefix, asks in list_places(endpoint.router, _MOST_STEPS):
                 path = re.sub(r"/{(\w*):setting}", fill_in, prefix + endpoint.path)
-                yield endpoint._replace(path=path, asks=close(asks | endpoint.asks))
+                yield endpoint._replace(path=path, asks=self._close(asks | endpoint.asks))
 
     def _resolve(self, name: str) -> str:
         for _ in range(_MOST_STEPS):

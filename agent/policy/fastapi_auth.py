@@ -4,13 +4,10 @@ The source is read without running it: guards in middleware, and routes that cha
 not seen. Endpoints that lack the dependency on base do not count against the change.
 """
 
-import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
-from fnmatch import fnmatchcase
-from functools import cache, lru_cache
 from itertools import islice
 
 from agent.models.change import Finding, Severity
@@ -18,9 +15,9 @@ from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.endpoints import Endpoint, Routes
 from agent.policy.rule import Rule
-from agent.policy.source import UNREADABLE, PythonSource, strip
-from repo_config.foreign_python import FunctionNode
+from agent.policy.source import UNREADABLE, PythonSource, is_same
 from repo_config.schema import FastapiAuth
+from repo_config.tree import Tree
 
 FASTAPI_AUTH = Rule(
     "fastapi-auth",
@@ -39,8 +36,6 @@ RULES = (FASTAPI_AUTH, UNCOVERED)
 _WORDS = re.compile(
     rb"Router\(|FastAPI|include_router|BaseSettings|(?:Depends|Security)\(|\n@\w+\.\w+\([\"']/"
 )
-#: A path parameter of Starlette that contains no slash.
-_ONE_SEGMENT = re.compile(r"{\w+(?::(?:str|int|float|uuid))?}")
 _MOST_FINDINGS = 20
 _Auth = tuple[FastapiAuth, ...]
 
@@ -52,25 +47,19 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     yield from _find_edits(auth, change_context)
     if not any(_is_read(file.path, side) for file in files for side in (file.before, file.after)):
         return  # no module with routes is edited
-
-    @cache
-    def read_routes(path: str, content: bytes) -> Routes:
-        routes = Routes()
-        if _is_read(path, content):
-            with suppress(*UNREADABLE):
-                routes.read(PythonSource(path, content, change_context.name_module(path)))
-        return routes
-
     before, after = (
-        [
-            *Routes(
-                read_routes(path, side.read(path)) for path in side.paths() if path.endswith(".py")
-            ).list_whole()
-        ]
+        [*Routes(_read_modules(side, change_context)).list_whole()]
         for side in (change_context.tree, change_context.after)
     )
     yield from _list_uncovered(auth, before, after, {*change_context.change.paths})
     yield from islice(_find_open(auth, before, after), _MOST_FINDINGS)
+
+
+def _read_modules(tree: Tree, change_context: ChangeContext) -> Iterator[PythonSource]:
+    for path in tree.paths():
+        if path.endswith(".py") and _is_read(path, content := tree.read(path)):
+            with suppress(*UNREADABLE):
+                yield PythonSource(path, content, change_context.name_module(path))
 
 
 def _is_read(path: str, content: bytes | None) -> bool:
@@ -91,7 +80,7 @@ def _list_uncovered(
             fix = "Check that anybody may call it."
             yield UNCOVERED.make_finding(route.file, text, fix, route.line)
     for entry in auth if changed & {route.file for route in (*before, *after)} else ():
-        if not any(_meets(entry, route.path) for route in after):
+        if not any(_covers(entry, route.path) for route in after):
             text = f"no endpoint was found for {', '.join(entry.paths)} of fastapi.auth"
             yield UNCOVERED.make_finding("", text, "Check who may call what is there.")
 
@@ -116,89 +105,35 @@ def _find_open(auth: _Auth, before: list[Endpoint], after: list[Endpoint]) -> It
 
 
 def _find_required(auth: _Auth, route: Endpoint) -> set[str]:
-    """Return the dependency that the first entry for an endpoint's path requires, in a set.
+    """Return the dependency that the first entry for an endpoint's path requires, in a set."""
+    required = [entry.dependency for entry in auth if _covers(entry, route.path)]
+    return {*required[:1]} if route.is_whole else set()
 
-    The path is taken as written, else as its requests: `/{area}/total` answers `/api/total`.
+
+def _covers(entry: FastapiAuth, path: str) -> bool:
+    """Whether an entry's pattern matches a path, as it is written; `{name}` is a part like others.
+
+    `/orders/**` also matches `/orders`.
     """
-    written = [entry.dependency for entry in auth if _meets(entry, route.path, answered=False)]
-    answered = [entry.dependency for entry in auth if _meets(entry, route.path)]
-    return {*(written or answered)[:1]} if route.is_whole else set()
-
-
-def _meets(entry: FastapiAuth, path: str, *, answered: bool = True) -> bool:
-    """Whether an entry's pattern matches a path or, if `answered`, a request that it answers."""
-    segments = tuple(filter(None, path.split("/")))
-    if answered:
-        patterns_of_path = (_ONE_SEGMENT.sub("*", segment) for segment in segments)
-        segments = tuple("**" if "{" in segment else segment for segment in patterns_of_path)
-    patterns = (tuple(filter(None, pattern.split("/"))) for pattern in entry.paths)
-    return any(_may_meet(pattern, segments) for pattern in patterns)
-
-
-@lru_cache(10_000)
-def _may_meet(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
-    """Whether some path matches both patterns."""
-    if ("**",) in (left[:1], right[:1]):
-        return (bool(left) and _may_meet(left[1:], right)) or (
-            bool(right) and _may_meet(left, right[1:])
-        )
-    if not left or not right:
-        return left == right
-    is_same = fnmatchcase(left[0], right[0]) or fnmatchcase(right[0], left[0])
-    return is_same and _may_meet(left[1:], right[1:])
+    patterns = (re.escape(pattern.rstrip("/")) for pattern in entry.paths)
+    parts = (text.replace(r"/\*\*", "(?:/.*)?").replace(r"\*", "[^/]*") for text in patterns)
+    return any(re.fullmatch(pattern, path.rstrip("/")) for pattern in parts)
 
 
 def _find_edits(auth: _Auth, change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield edits of definitions that a required dependency uses."""
-    used: dict[str, str] = {}
-    for entry in auth:
-        used |= dict.fromkeys(_list_used(entry.dependency, change_context), entry.dependency)
+    """Yield edits of modules with a required dependency, and of modules that these import."""
+    names = {entry.dependency.rpartition(".")[0]: entry.dependency for entry in auth}
+    used = dict(names)
+    for path in change_context.after.paths():
+        if (dependency := names.get(change_context.name_module(path))) is None:
+            continue
+        source = change_context.read_source(path, change_context.after.read(path))
+        for origin in source.imported.values() if source else ():
+            used |= dict.fromkeys((origin, origin.rpartition(".")[0]), dependency)
     for file in change_context.python:
-        module = change_context.name_module(file.path)
-        before, after = (_list_definitions(module, side) for side in (file.before, file.after))
-        for name in sorted(used.keys() & (before.keys() | after.keys())):
-            had, has = ({ast.dump(part): part for part in side[name]} for side in (before, after))
-            if [*had] != [*has]:
-                text = f"edits {name}, by which {used[name]} of fastapi.auth decides"
-                fix = "Check that it still rejects all whom it should reject."
-                line = next((has[code].lineno for code in has if code not in had), None)
-                yield FASTAPI_AUTH.make_finding(file.path, text, fix, line)
-
-
-def _list_used(dependency: str, change_context: ChangeContext) -> set[str]:
-    """Return the names that a dependency uses directly, or indirectly within its module."""
-    tree, module = change_context.after, dependency.rpartition(".")[0]
-    python = (path for path in tree.paths() if path.endswith(".py"))
-    path = next((path for path in python if change_context.name_module(path) == module), "")
-    source = change_context.read_source(path, tree.read(path)) if path else None
-    if source is None:
-        return set()
-    definitions = _list_definitions(module, tree.read(path))
-    used, waiting = set[str](), [dependency]
-    while waiting:
-        if (name := waiting.pop()) not in used:
-            used.add(name)
-            inner = [node for statement in definitions[name] for node in ast.walk(statement)]
-            waiting += filter(None, map(source.find_name, inner))
-            # The name that an import binds in the module counts as well.
-            waiting += (f"{module}.{node.id}" for node in inner if isinstance(node, ast.Name))
-    return used
-
-
-def _list_definitions(module: str, content: bytes | None) -> defaultdict[str, list[ast.stmt]]:
-    """Return the statements of a module, by the dotted names that they bind or use."""
-    definitions = defaultdict[str, list[ast.stmt]](list)
-    with suppress(*UNREADABLE):  # the rule `python-syntax` reports it
-        # Annotations are kept: they name dependencies.
-        for statement in strip(content or b"", reads_signatures=True).body:
-            if isinstance(statement, ast.Import | ast.ImportFrom):
-                for alias in statement.names:
-                    single = type(statement)(**{**vars(statement), "names": [alias]})
-                    definitions[f"{module}.{alias.asname or alias.name}"].append(single)
-            elif isinstance(statement, FunctionNode | ast.ClassDef):
-                definitions[f"{module}.{statement.name}"].append(statement)
-            else:
-                names = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
-                for name in dict.fromkeys(node.id for node in names):
-                    definitions[f"{module}.{name}"].append(statement)
-    return definitions
+        dependency = used.get(change_context.name_module(file.path))
+        sides = file.before or b"", file.after or b""
+        if dependency and not is_same(*sides, reads_signatures=True):
+            text = f"is edited, and {dependency} of fastapi.auth may decide by it"
+            fix = "Check that it still rejects all whom it should reject."
+            yield FASTAPI_AUTH.make_finding(file.path, text, fix)

@@ -80,9 +80,7 @@ CASES = {
                 config=_CLASSES,
             ),
             "a decorator says so": Snippet(_DECORATED, line=4, config=_CLASSES),
-            "a class through a base of its module": Snippet(
-                f"{_BASE}\n\nclass Orders(Base): ...\n", _BASE, line=7, config=_FUNCTIONS
-            ),
+            "a class": Snippet(_BASE, line=4, config=_FUNCTIONS),
         },
         passes={
             "any": Snippet(_DECORATED),
