@@ -9,7 +9,7 @@ odd-text
 gate-files other-files test-rewritten test-removed module-in-place-of-another
 python-syntax unreadable-python
 new-dependency forbidden-dependency dependency-source
-migration-merged migration-by-hand migration-destructive migration-downtime
+migration-merged migration-by-hand migration-destructive
 migration-forked
 concurrency sync-handler django-signals django-views django-manager
 fastapi-auth fastapi-auth-uncovered
@@ -26,6 +26,6 @@ RETIRED = (
     *("look-alikes", "hidden-from-rules", "replaced-command", "test-asserts-nothing"),
     *("test-limited", "test-module-in-use", "checker-in-code"),
     *("application-guard", "application-changed", "migration-on-rows"),
-    *("other-settings", "test-edited", "data-code"),
+    *("other-settings", "test-edited", "data-code", "migration-downtime"),
 )
 """Ids of removed rules: accepted until the next release, with a warning."""

@@ -1,4 +1,4 @@
-"""Check that merged migrations are unchanged; find what new ones lose, lock or do by hand."""
+"""Check that merged migrations are unchanged; find what new ones lose or do by hand."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
-from agent.policy.source import UNREADABLE, PythonSource, read_module, strip
+from agent.policy.source import PythonSource, is_same
 from agent.text.sanitise import list_some
 
 MERGED = Rule("migration-merged", "Merged migrations are not edited or deleted.", Severity.BLOCK)
@@ -23,13 +23,9 @@ DESTRUCTIVE = Rule(
     "Destructive migrations need review: they lose data or break running code.",
     Severity.REVIEW,
 )
-DOWNTIME = Rule(
-    "migration-downtime",
-    "Migrations that may lock tables, or fail on rows that are there, are listed.",
-    Severity.INFO,
-)
-RULES = (MERGED, BY_HAND, DESTRUCTIVE, DOWNTIME)
+RULES = (MERGED, BY_HAND, DESTRUCTIVE)
 _CLASS = re.compile(rb"^\s*class Migration\b", re.MULTILINE)
+_COLUMNS = re.compile(rb"\b(?:Column|mapped_column)\(|: *Mapped\[|\btable *= *True\b")
 _OPERATION = re.compile(
     r"django\.db\.migrations\.(?:operations\.)?(?!RunPython|RunSQL|SeparateDatabaseAndState)\w+"
     r"|django\.contrib\.postgres\.operations\.\w+"
@@ -48,14 +44,7 @@ _LOSES = {
     "AlterUniqueTogether": "adds a constraint that rows or running code may break",
     "create_unique_constraint": "adds a constraint that rows or running code may break",
 }
-_LOCKS = {
-    "AlterField": "alters a column",
-    "alter_column": "alters a column",
-    "AddIndex": "makes an index",
-    "create_index": "makes an index",
-}
 _LOSES_FIX = "Check what running code and production data need, and that there is a backup."
-_LOCKS_FIX = "Check how large the table is, and whether its rows fit."
 _SEE_ROWS = "Check what it does to production data."
 
 
@@ -74,7 +63,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         source = change_context.read_source(file.path, file.after)
         kind = _find_kind(file.path, file.after)
         if _find_kind(file.path, file.before):
-            if _list_statements(file.before) != _list_statements(file.after):
+            if not is_same(file.before or b"", file.after or b"", reads_signatures=False):
                 text = (
                     "is already on the base branch, and databases that applied it will not change"
                 )
@@ -86,25 +75,6 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             yield from _check_new(source)
         elif source and kind == "alembic":
             yield from _check_revision(source)
-
-
-def _list_statements(content: bytes | None) -> list[str] | bytes:
-    """List the statements of a migration, without docstrings, imports and annotations."""
-    try:
-        module = strip(content or b"")
-    except UNREADABLE:
-        return content or b""
-    holders: list[ast.Module | ast.ClassDef] = [module]
-    holders += [node for node in module.body if isinstance(node, ast.ClassDef)]
-    for holder in holders:
-        holder.body = [
-            ast.Assign([statement.target], statement.value)
-            if isinstance(statement, ast.AnnAssign) and statement.value
-            else statement
-            for statement in holder.body
-        ]
-    imports = ast.Import | ast.ImportFrom
-    return [ast.dump(node) for node in module.body if not isinstance(node, imports)]
 
 
 def _check_new(source: PythonSource) -> Iterator[Finding]:
@@ -122,13 +92,10 @@ def _check_new(source: PythonSource) -> Iterator[Finding]:
 
 
 def _find_effects(kind: str, call: ast.Call, source: PythonSource) -> Iterator[Finding]:
-    """Yield findings for an operation of Django or alembic that loses data or locks tables."""
-    for rule, effects, fix in (
-        (DESTRUCTIVE, _LOSES, _LOSES_FIX),
-        (DOWNTIME, _LOCKS, _LOCKS_FIX),
-    ):
-        if effect := effects.get(kind):
-            yield rule.make_finding(source.path, f"{effect}: {ast.unparse(call)}", fix, call.lineno)
+    """Yield a finding for an operation of Django or alembic that loses data or breaks code."""
+    if effect := _LOSES.get(kind):
+        text = f"{effect}: {ast.unparse(call)}"
+        yield DESTRUCTIVE.make_finding(source.path, text, _LOSES_FIX, call.lineno)
 
 
 def _check_revision(source: PythonSource) -> Iterator[Finding]:
@@ -167,24 +134,6 @@ def _list_operations(source: PythonSource) -> Iterator[ast.stmt | ast.expr]:
                     yield statement
 
 
-# --- models of SQLAlchemy and SQLModel --------------------------------------------------------
-
-
-def edits_columns(file: ChangedFile) -> bool:
-    """Whether a file maps other columns than before, so that it needs a migration."""
-    before, after = ([*map(ast.dump, _list_columns(side))] for side in (file.before, file.after))
-    return before != after
-
-
-def _list_columns(content: bytes | None) -> Iterator[ast.AST]:
-    for node in ast.walk(read_module(content)):
-        match node:
-            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in (
-                "Column",
-                "mapped_column",
-            ):
-                yield node
-            case ast.AnnAssign(annotation=ast.Subscript(value=ast.Name(id="Mapped"))):
-                yield node
-            case ast.ClassDef(keywords=[ast.keyword(arg="table")]):
-                yield from (field for field in node.body if isinstance(field, ast.AnnAssign))
+def has_columns(file: ChangedFile) -> bool:
+    """Whether a file maps columns by SQLAlchemy or SQLModel, before or after its change."""
+    return any(_COLUMNS.search(side or b"") for side in (file.before, file.after))

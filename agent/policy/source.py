@@ -100,29 +100,22 @@ class PythonSource:
         return frozenset(map(self.find_name, inner)) - {""}
 
 
-def strip(content: bytes, *, reads_signatures: bool = False) -> ast.Module:
-    """Parse a module, and remove docstrings and code for type checkers.
+def is_same(before: bytes, after: bytes, *, reads_signatures: bool) -> bool:
+    """Whether two versions of a module behave the same; False if one cannot be parsed.
 
-    Annotations of modules, classes and decorated functions stay, since code may read them.
+    Docstrings and code for type checkers do not count. Annotations of modules, classes and
+    decorated functions do, since code may read them.
 
     Args:
-        reads_signatures: Whether annotations of all functions stay, because a library reads them;
-            else only annotations with calls stay.
-
-    Raises:
-        SyntaxError, ValueError, RecursionError, MemoryError: It cannot be read.
+        reads_signatures: Whether a library reads annotations of functions, so that all count; else
+            only those with calls do.
     """
-    module: ast.Module = _Reducer(reads_signatures=reads_signatures).visit(
-        foreign_python.parse_module(content)
-    )
-    return module
-
-
-def is_same(before: bytes, after: bytes, *, reads_signatures: bool) -> bool:
-    """Whether two versions of a module behave the same; False if one cannot be parsed."""
     try:
         first, second = (
-            ast.dump(strip(side, reads_signatures=reads_signatures)) for side in (before, after)
+            ast.dump(
+                _Reducer(reads_signatures=reads_signatures).visit(foreign_python.parse_module(side))
+            )
+            for side in (before, after)
         )
     except UNREADABLE:
         return False

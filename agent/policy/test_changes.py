@@ -5,7 +5,6 @@ that. `agent.checks` runs the tests.
 """
 
 import ast
-import re
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
@@ -13,9 +12,9 @@ from agent.models.checks import RewrittenTest, TestComparison, TestRun
 from agent.policy.change_context import ChangeContext
 from agent.policy.layout import is_test
 from agent.policy.rule import Rule
-from agent.policy.source import is_python
+from agent.policy.source import read_module
 from agent.text.sanitise import list_some
-from repo_config.foreign_python import FunctionNode, list_functions
+from repo_config.foreign_python import list_functions
 
 REWRITTEN = Rule(
     "test-rewritten",
@@ -47,7 +46,6 @@ NOT_COLLECTED = Rule("test-not-collected", "New tests are collected and run.", S
 RULES = (REWRITTEN, REMOVED)
 OF_TESTS = (SURROUNDINGS, NOT_RUN, NOT_COLLECTED)
 _MOST = 20
-_TEST = re.compile(r"(?:^|\.)test\w*$")
 _NEEDED = "Check whether what it tested is still needed."
 _HIDDEN = "no run shows whether it passes as the base branch has it"
 _READ = "Compare both versions in the diff: does the ticket ask for the new behaviour?"
@@ -62,35 +60,22 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     suites, fix = change_context.project.suites, "Check that each still tests what it did."
     if suites and all(suite.runner != "command" for suite in suites):
         return
+    removed, _ = change_context.changed_lines
+    edited = {path for path, _ in removed}
     for file in change_context.change.files:
         if not is_test(file.path) or file.before is None:
             continue
-        if not is_python(file.path, file.before):
-            does = "deletes" if file.after is None else "edits"
-            yield REWRITTEN.make_finding(file.path, f"{does} data of tests; {_HIDDEN}", fix)
+        if file.after is None:
+            yield REMOVED.make_finding(file.path, "is deleted", _NEEDED)
             continue
-        sources = [
-            change_context.read_source(file.path, side) for side in (file.before, file.after)
-        ]
-        before, after = (dict(list_functions(side.module)) if side else {} for side in sources)
-        both = [name for name in before if name in after]
-        edited = [name for name in both if ast.dump(before[name]) != ast.dump(after[name])]
-        old, new = ({*_list_others(side.module)} if side else set() for side in sources)
-        edited += ["what is outside functions"] * bool(file.after and old - new)
-        if edited:
-            yield REWRITTEN.make_finding(file.path, f"edits {list_some(edited)}; {_HIDDEN}", fix)
-        gone = [name for name in before.keys() - after.keys() if _TEST.search(name)]
-        if gone:
-            yield REMOVED.make_finding(file.path, f"removes {list_some(sorted(gone))}", _NEEDED)
-
-
-def _list_others(node: ast.Module | ast.ClassDef) -> Iterator[str]:
-    """Yield the statements of a module or class outside functions, except imports."""
-    for child in node.body:
-        if isinstance(child, ast.ClassDef):
-            yield from _list_others(child)
-        elif not isinstance(child, FunctionNode | ast.Import | ast.ImportFrom):
-            yield ast.dump(child)
+        before, after = (
+            {name: ast.dump(node) for name, node in list_functions(read_module(side))}
+            for side in (file.before, file.after)
+        )
+        names = [name for name in before if before[name] != after.get(name)]
+        if names or file.path in edited:
+            text = f"edits or removes {list_some(names) or 'lines'}; {_HIDDEN}"
+            yield REWRITTEN.make_finding(file.path, text, fix)
 
 
 def find_problems(compared: TestComparison, head: TestRun) -> Iterator[Finding]:

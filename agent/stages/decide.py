@@ -29,7 +29,7 @@ from agent.models.record import replace
 from agent.models.review import Judgement, ReviewNotes, SourcePart
 from agent.models.run import Reason
 from agent.policy.layout import is_migration, is_revision
-from agent.policy.migrations import edits_columns
+from agent.policy.migrations import has_columns
 from agent.text.check_summary import (
     format_count,
     is_of_tests,
@@ -175,9 +175,7 @@ class VerdictFacts:
                 yield file.path
         new = [file for file in files if file.before is None and is_revision(file.after)]
         if name == alembic_checks.CHECK and not (new and upgrade in applied):
-            yield from (
-                file.path for file in files if is_revision(file.after) or edits_columns(file)
-            )
+            yield from (file.path for file in files if is_revision(file.after) or has_columns(file))
 
     def _find_unproved_parts(self) -> Iterator[Finding]:
         """Yield findings for parts that no test needs, or for a change that no test proves.

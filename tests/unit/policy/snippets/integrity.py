@@ -13,7 +13,9 @@ _TESTS = "def test_a(): assert f() == 1\n\n\ndef test_b(): assert g()\n"
 _EDITED = Cases(
     fails={
         "an assertion less": _hidden(_TESTS.replace(" == 1", ""), _TESTS),
-        "a mark of the module": _hidden(_TESTS, f"pytestmark = strict\n{_TESTS}"),
+        "a test": _hidden("def test_b(): assert g()\n", _TESTS),
+        "a way out": _hidden(_TESTS.replace(": assert f", ":\n    return\n    assert f"), _TESTS),
+        "a value": _hidden(_TESTS, f"EXPECTED = 1\n{_TESTS}"),
         "its data": _hidden("{}", "[]", "tests/a.json"),
     },
     passes={
@@ -24,11 +26,9 @@ _EDITED = Cases(
 )
 _REMOVED = Cases(
     fails={
-        "a test": _hidden("def test_b(): assert g()\n", _TESTS),
         "a file": _hidden(None, _TESTS),
     },
     passes={
-        "a helper": _hidden(_TESTS, f"def make(): ...\n\n\n{_TESTS}"),
         "runs show it": _hidden(None, _TESTS, runner="pytest"),
     },
 )

@@ -115,16 +115,6 @@ CASES = {
             "a column, by alembic": _revises("'b'", "op.add_column('order', PAID)"),
         },
     ),
-    "migration-downtime": Cases(
-        fails={
-            "a column": _does("migrations.AlterField('order', 'note', models.TextField())"),
-            "an index, by alembic": _revises("'b'", "op.create_index('a', 'order', ['paid'])", 8),
-        },
-        passes={
-            "a field": _does(_PAID, None),
-            "a new table": _revises("'b'", "op.create_table('a')"),
-        },
-    ),
     "migration-by-hand": Cases(
         fails={
             "code": _does("migrations.RunPython(print, migrations.RunPython.noop)"),
@@ -181,15 +171,6 @@ CASES = {
         },
         passes={
             "a new one": _does(_PAID, None),
-            "types of alembic": Snippet(
-                {
-                    "db/versions/a_start.py": _REVISION.format("a", None, "pass").replace(
-                        "down_revision", "down_revision: str | None"
-                    )
-                },
-                base=_ALEMBIC,
-            ),
-            "types": _edited(_NOTE.replace("operations =", "operations: list =")),
             "types and a docstring of its code": _filled(
                 _CODE.replace("(a):", "(a: A) -> None:\n    'Fill.'")
             ),
