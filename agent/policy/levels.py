@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from agent.models.change import Change, Finding, Severity
 from agent.models.record import replace
 from agent.models.ticket import Ticket
+from agent.policy.paths import SIZE
 from agent.policy.registry import RULES
 from repo_config.rule_ids import RETIRED
 from repo_config.schema import RepoConfig
@@ -72,6 +73,8 @@ def soften_human_findings(
 ) -> tuple[Finding, ...]:
     """Return findings; those that block need review instead if people committed the file or line.
 
+    So do those about the size of the whole change, of which people's commits are a part.
+
     Args:
         human_changes: The branch's earlier change, with commits of people; None: there is none.
     """
@@ -81,14 +84,15 @@ def soften_human_findings(
 
     def soften(finding: Finding) -> Finding:
         old, new = theirs.get(finding.path), ours.get(finding.path)
-        if finding.severity is not Severity.BLOCK or old is None or new is None:
+        if finding.severity is not Severity.BLOCK:
+            return finding
+        if finding.rule == SIZE.id and not finding.path:
+            return replace(finding, severity=Severity.REVIEW)
+        if old is None or new is None:
             return finding
         lines, line = (new.after or b"").splitlines(), finding.line or 0
-        # Of equal lines, only as many count as theirs as they wrote.
         is_theirs = (old.after, old.executable) == (new.after, new.executable) or (
-            0 < line <= len(lines)
-            and lines[:line].count(lines[line - 1])
-            <= (old.after or b"").splitlines().count(lines[line - 1])
+            0 < line <= len(lines) and lines[line - 1] in (old.after or b"").splitlines()
         )
         return replace(finding, severity=Severity.REVIEW) if is_theirs else finding
 

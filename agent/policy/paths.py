@@ -46,10 +46,10 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     yield from limits.faults
     for file in change_context.change.files:
         yield from limits.check(file)
-    yield from check_size(change_context)
+    yield from _check_size(change_context)
 
 
-def check_size(change_context: ChangeContext) -> Iterator[Finding]:
+def _check_size(change_context: ChangeContext) -> Iterator[Finding]:
     """Check that a person can review the size of a change; a moved line counts twice."""
     files, scope = change_context.change.files, change_context.config.scope
     for file in files:

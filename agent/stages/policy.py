@@ -13,7 +13,6 @@ from agent.errors import PolicyRefused
 from agent.git import worktree
 from agent.models.change import Change, ClearedChange, Finding, Severity
 from agent.models.environment import Prepared
-from agent.models.record import replace
 from agent.models.ticket import Ticket
 from agent.policy import levels, paths, registry
 from agent.policy.change_context import ChangeContext
@@ -78,20 +77,11 @@ def apply_rules(
     findings = levels.soften_human_findings(asked, change, human_changes)
     if human_changes is not None:
         theirs = dataclasses.replace(change_context, change=human_changes)
-        findings = (*_find_taken_back(change, theirs, findings), *_soften_size(theirs, findings))
+        findings = (*_find_taken_back(change, theirs, findings), *findings)
     if any(finding.severity is Severity.BLOCK for finding in findings):
         raise PolicyRefused(findings)
     # Files that were left out of the change always need review.
     return ClearedChange(change=change, findings=(*change.left_out, *findings))
-
-
-def _soften_size(theirs: ChangeContext, findings: tuple[Finding, ...]) -> Iterator[Finding]:
-    """Yield the findings; one on a size limit that people's commits exceed is only for review."""
-    # Compared by the fix, which names the limit; numbers in the messages differ.
-    beyond = {finding.fix for finding in paths.check_size(theirs) if not finding.path}
-    for finding in findings:
-        is_theirs = finding.fix in beyond and finding.severity is Severity.BLOCK
-        yield replace(finding, severity=Severity.REVIEW) if is_theirs else finding
 
 
 def _find_taken_back(

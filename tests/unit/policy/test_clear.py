@@ -126,11 +126,11 @@ def test_what_people_have_committed_opens_no_file_to_more_of_the_same(path, thei
     assert path in {finding.path for finding in refused.value.findings}
 
 
-def test_people_who_have_edited_anything_do_not_lift_the_bound_of_size():
-    page, large = {"README.md": "A page.\n"}, {"docs/notes.txt": "a\n" * 5_002}
+def test_the_size_of_a_branch_with_commits_of_people_is_for_review():
+    large = {"docs/notes.txt": "a\n" * 5_002}
     with pytest.raises(PolicyRefused, match="size"):
-        on_top(page, {**page, **large})
-    cleared = on_top(large, {**large, **page})
+        judge(dict(large), _BRANCH_BASE)
+    cleared = on_top(large, {**large, "README.md": "A page.\n"})
     assert {(finding.rule, finding.severity) for finding in cleared.findings} == {
         ("size", Severity.REVIEW)
     }
@@ -139,18 +139,12 @@ def test_people_who_have_edited_anything_do_not_lift_the_bound_of_size():
 def test_what_tools_find_in_lines_of_people_only_remarks():
     theirs = {"app/a.py": "import requests\n"}
     human_changes, _ = cases.change(dict(theirs), _BRANCH_BASE)
-    after = "import aiohttp\nimport requests\nimport requests\n"
+    after = "import aiohttp\nimport requests\n"
     made, _ = cases.change({"app/a.py": after}, _BRANCH_BASE)
     rule = ruff_contract.RULES[0]
-    found = tuple(
-        rule.make_finding("app/a.py", "brings it in", "Do not.", line) for line in (1, 2, 3)
-    )
+    found = tuple(rule.make_finding("app/a.py", "brings it in", "Do not.", line) for line in (1, 2))
     held = levels.soften_human_findings(found, made, human_changes)
-    assert [finding.severity for finding in held] == [
-        Severity.BLOCK,
-        Severity.REVIEW,
-        Severity.BLOCK,  # a second copy is ours
-    ]
+    assert [finding.severity for finding in held] == [Severity.BLOCK, Severity.REVIEW]
 
 
 def test_no_repository_switches_off_what_has_a_floor_of_its_own():
