@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from agent.checks import compare, imports, running, test_pairs
+from agent.checks import compare, imports, running
 from agent.checks.change_split import SplitChange
 from agent.checks.check import Selection, Site
 from agent.checks.proof import ProofTrials
@@ -22,9 +22,8 @@ from agent.checks.test_verdicts import (
     find_tests,
     is_conclusive,
 )
-from agent.models.change import Change, Severity
-from agent.models.checks import TESTS, AnyRun, CheckReport, TestRun
-from agent.models.environment import Contract
+from agent.models.change import Severity
+from agent.models.checks import TESTS, AnyRun, CheckReport
 from agent.models.record import replace
 from agent.models.review import Judgement
 
@@ -64,16 +63,6 @@ def judge_change(
         if is_in_the_way(judged):
             return judged
         return replace(judged, proof=runs.proof.finish(runs.ran, runs.verdicts.pairs))
-
-
-def compare_base(base: CheckReport, contract: Contract) -> Judgement:
-    """Compare base with itself, to find what is wrong without any change."""
-    split, counted = SplitChange(Change(base_commit=base.commit, files=())), None
-    if isinstance(tests := base.result(TESTS), TestRun):
-        pairs = test_pairs.classify_tests(tests, tests, None, split).values()
-        counted = test_pairs.count_tests(tests, tests, pairs)
-    compared = compare.compare_reports(base, base, counted)
-    return Judgement(ran=base, compared=compare.add_rule_findings(compared, base, base, contract))
 
 
 def is_in_the_way(judged: Judgement) -> bool:

@@ -2,19 +2,15 @@
 
 import math
 from functools import partial
-from itertools import chain
 
-from agent.checks import judging
 from agent.editing import rounds
 from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import RunContext
 from agent.errors import EditFailed, EnvironmentFailed, PolicyRefused
-from agent.models.change import Severity
 from agent.models.checks import Status
 from agent.models.record import replace
 from agent.models.review import ReviewNotes
 from agent.models.step import Step
-from agent.policy.change_context import ChangeContext
 from agent.publishing.evidence import DecidedChange
 from agent.stages import baseline, checks, decide, edit, policy
 from agent.text.check_summary import format_count
@@ -65,12 +61,8 @@ def _run_gate(draft: Draft, run_context: RunContext) -> Round:
 
 
 def describe_gate(run_context: RunContext) -> str:
-    """Describe what a submit runs, how long that takes, and why every change would be a draft.
-
-    The reasons are the findings of a comparison of base with itself.
-    """
-    prepared, baseline, desk = run_context.prepared, run_context.baseline, run_context.desk
-    contract = prepared.contract
+    """Describe what a submit runs, and how long that takes."""
+    baseline = run_context.baseline
     ran = [result for result in baseline.results if result.status is not Status.ABSENT]
     names = ", ".join(result.name for result in ran) or "no check"
     # The factor is for the runs of new tests, and of tests without parts of the change.
@@ -79,20 +71,9 @@ def describe_gate(run_context: RunContext) -> str:
         f"`submit` runs the rules, {names}, the new and changed tests without the change, and tests"
         f" without parts of it. Expect {format_count(seconds, 'second')} or more."
     )
-    judged = judging.compare_base(baseline, contract)
-    tree = desk.open_base(prepared)
-    unchanged = ChangeContext(run_context.unchanged, contract.config, contract.project, tree)
-    verdict = decide.decide_verdict(judged, policy.apply_rules(unchanged), contract)
-    findings = chain(verdict.findings, *(check.findings for check in judged.compared))
-    causes = [finding.message for finding in findings if finding.severity is Severity.REVIEW]
-    if contract.config.pull_request.draft:
-        causes.append("The configuration asks for it (pull_request.draft).")
-    lines = [runs, *(f"Every change will be a draft, whatever you edit: {why}" for why in causes)]
-    if not verdict.publish:
-        lines.append(f"Unless it changes this, every change is withheld: {verdict.sentence}")
-    if "reviewer" not in run_context.roles:
-        lines.append("No reviewer is configured: what only a reviewer accepts makes a draft.")
-    return "\n".join(lines)
+    if "reviewer" in run_context.roles:
+        return runs
+    return f"{runs}\nNo reviewer is configured: what only a reviewer accepts makes a draft."
 
 
 def gather_results(
