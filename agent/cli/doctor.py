@@ -12,6 +12,7 @@ from agent import settings, wiring
 from agent.cli import terminal
 from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid
 from agent.llm import routes
+from agent.llm.model_failure import ModelFailure
 from agent.models.chat import LEAST_TOKENS, ChatRequest, UserTurn
 from agent.models.sandbox import SANDBOX_OUT, SandboxLimits, SandboxRequest
 from agent.sandbox import bwrap_arguments, limit_probes, sandboxes
@@ -234,13 +235,14 @@ def _try_model(name: str, loaded: Settings, *, ask: bool) -> dict[str, Any]:
         reply = chat.reply(
             ChatRequest(
                 role="editor",
+                model=name,
                 system="This is a connection test.",
                 messages=(UserTurn(text="Answer with one word: ready."),),
                 most_tokens=LEAST_TOKENS,
             )
         )
-    except AgentError as problem:
-        return {"problem": f"{problem.message} {problem.details}".rstrip()}
+    except ModelFailure as failure:
+        return {"problem": f"{failure}. {failure.details}".rstrip()}
     finally:
         chat.close()
     return {"seconds": reply.seconds, "usd": reply.cost_usd}

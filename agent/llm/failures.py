@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
 from pydantic_ai import exceptions as theirs
 
+from agent.llm.model_failure import ModelFailure
 from agent.models.chat import get_provider
 from agent.text import sanitise
 
@@ -22,36 +21,6 @@ _DECLINED = frozenset({"content_filter", "invalid_prompt"})
 #: Names of the limit of a reply in the providers' protocols.
 _LIMIT = re.compile(r"max_(?:\w+_)?tokens|maxOutputTokens")
 
-Why = Literal["unavailable", "unusable", "full", "rejected", "refused"]
-"""unavailable: a retry may succeed. unusable: the operator has to fix key, name or account. full:
-the request is longer than the context window. rejected: the provider does not accept the form of
-the request. refused: the model or its provider refuses the content."""
-
-
-@dataclass(eq=False)
-class ModelFailure(Exception):
-    words: str
-    """Description that follows the model's name and a colon."""
-    why: Why = "unavailable"
-    after: float | None = None
-    """Seconds until a retry is allowed, if the provider said so."""
-    paid: bool = False
-    """Whether the provider may charge for the request nevertheless."""
-    details: str = ""
-    """See `errors.AgentError.details`."""
-    names_limit: bool = False
-    """Whether the error names the limit of the reply's tokens, which may be too high."""
-    is_limited: bool = False
-    """Whether the provider refuses further requests for now (429)."""
-
-    @property
-    def kind(self) -> str:
-        """The cause, for metrics."""
-        return "limited" if self.is_limited else self.why
-
-    def __str__(self) -> str:
-        return self.words
-
 
 def classify_error(problem: Exception, name: str, redact: Callable[[str], str]) -> ModelFailure:
     """Translate an error of `KNOWN`; a ModelFailure is returned as it is."""
@@ -64,6 +33,7 @@ def classify_error(problem: Exception, name: str, redact: Callable[[str], str]) 
     failure.names_limit = failure.why in ("full", "rejected") and bool(_LIMIT.search(message))
     if message and message not in failure.words:
         failure.details = f"{name} says: “{message}”."
+    failure.words = redact(failure.words)
     return failure
 
 
@@ -103,8 +73,8 @@ def _classify_kind(problem: Exception, name: str, summary: str, message: str) ->
             return ModelFailure(words, "rejected")
         case theirs.ModelRequestRejectedError() | theirs.ContentFilterError():
             return ModelFailure(f"it refuses the request ({summary})", "refused")
-        case theirs.ModelRequestTimeout(setting="request_timeout"):
-            return ModelFailure(f"its answer did not come within {problem.timeout:g} s", paid=True)
+        case theirs.ModelRequestTimeout(setting="request_timeout") | TimeoutError():
+            return ModelFailure("its answer did not come in time", paid=True)
         case theirs.ModelRequestTimeout() | theirs.ModelTimeoutError(phase="read"):
             words = "it sent nothing for longer than MERGEWRIGHT_MODEL_SILENCE_SECONDS"
             return ModelFailure(words, paid=True)

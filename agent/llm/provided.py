@@ -1,20 +1,16 @@
-"""Requests to models over the network: the models of a role in order, until one replies.
+"""Requests to models over the network, each to one model.
 
-The provider's client retries temporary errors before a reply begins. An interrupted reply may be
-billed, so the next model is not asked here, see `ReplyLost`. pydantic-ai's FallbackModel does not
-fall back after the first event of a stream, so the chain is implemented here.
+The provider's client retries temporary errors before a reply begins. The next model of a chain is
+asked by `CountedModels`, since a reply that was interrupted may be billed.
 """
 
 import asyncio
-import math
 import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from contextlib import AsyncExitStack
 from functools import cache
 from typing import Any, TypeVar
 
@@ -24,22 +20,11 @@ from pydantic_ai.models import Model, infer_model
 from pydantic_ai.settings import ModelSettings
 
 from agent import rotation
-from agent.errors import (
-    AgentError,
-    Cancelled,
-    ContextFull,
-    ModelRefused,
-    ModelRequestRejected,
-    ModelUnavailable,
-    ModelUnusable,
-    TimeSpent,
-)
+from agent.errors import Cancelled
 from agent.llm import failures, messages
-from agent.llm.failures import ModelFailure
+from agent.llm.model_failure import ModelFailure
 from agent.llm.routes import Catalogue, Chains
-from agent.llm.spendings import ReplyLost
 from agent.models.chat import (
-    LEAST_SECONDS,
     LEAST_TOKENS,
     ChatRequest,
     ModelTurn,
@@ -76,24 +61,6 @@ _BYTES_A_TOKEN = 2
 _WINDOW_PART = 3
 #: Maximum speed of expensive models, for the maximum cost of an interrupted reply.
 _TOKENS_A_SECOND = 250
-
-
-@dataclass
-class _RequestState:
-    request: ChatRequest
-    seconds: float | None
-    """Seconds of the run that were left at the start; None: no limit."""
-    names: list[str]
-    """Models that are asked next, in order."""
-    failed: list[tuple[str, ModelFailure]] = field(default_factory=list)
-    lost: WorstCase | None = None
-    """Maximum cost of an interrupted reply."""
-    begun: float = field(default_factory=time.monotonic)
-
-    @property
-    def is_late(self) -> bool:
-        passed = time.monotonic() - self.begun
-        return (math.inf if self.seconds is None else self.seconds - passed) < LEAST_SECONDS
 
 
 class ProvidedModels:
@@ -138,19 +105,14 @@ class ProvidedModels:
                 problems.append(f"{name}: {failures.classify_error(error, name, self._redact)}")
             else:
                 return ""
-        return self._redact("; ".join(problems))
+        return "; ".join(problems)
 
     def find_window(self, model: str) -> int:
         return self._catalogue.find_window(model)
 
     def estimate_worst(self, request: ChatRequest) -> WorstCase:
         """Estimate the maximum use of a request; see `ChatModel.estimate_worst`."""
-        names = self._list_asked(request)
-        most = [self._price_try(name, self._bound_try(name, request)) for name in names]
-        # Models without a price are limited by tokens; the price of the others still counts.
-        prices = [worst.usd for worst in most if worst.usd is not None]
-        tokens = max((worst.tokens for worst in most), default=0)
-        return WorstCase(tokens=tokens, usd=max(prices, default=None))
+        return self._price_try(request.model, self._bound_try(request))
 
     def reply(
         self,
@@ -158,26 +120,38 @@ class ProvidedModels:
         stopped: Flag | None = None,
         seconds: float | None = None,
     ) -> Reply:
-        """Send a request and wait for the whole reply; see `ChatModel.reply`."""
-        state = _RequestState(request, seconds, self._list_asked(request))
-        response = _run_in_background(self._request_from_chain(state), stopped)
-        if response is None:
-            raise self._explain(state)
-        model = state.names[0]
-        used = messages.count_usage(response, self._bound_try(model, request))
-        cost = self._catalogue.price_reply(model, used)
-        metrics.count_model_use(model, request.role, used, cost)
-        made = messages.read_reply(response, model, time.monotonic() - state.begun, used, cost)
-        why = dict(state.failed).items()
-        lines = tuple(self._redact(f"{name}: {words}") for name, words in why if name != model)
-        return replace(made, passed_over=lines, sent_bytes=request.sent_bytes)
+        """Ask the model that the request names, and wait for the whole reply.
 
-    def _bound_try(self, model: str, request: ChatRequest) -> Usage:
-        """Return the maximum tokens of one request to one model.
+        Raises:
+            ModelFailure: There is no reply.
+            Cancelled: The run was stopped.
+        """
+        name, begun, kind = request.model, time.monotonic(), "cancelled"
+        try:
+            response = _run_in_background(self._request_fitting(request, seconds), stopped)
+            kind = ""
+        except (ModelFailure, *failures.KNOWN) as problem:
+            failure = failures.classify_error(problem, name, self._redact)
+            kind = failure.kind
+            if failure.paid:
+                failure.lost = self._price_lost(request, time.monotonic() - begun)
+            raise failure from problem
+        finally:
+            passed = time.monotonic() - begun
+            metrics.count_model_request(name, request.role, passed, kind)
+        used = messages.count_usage(response, self._bound_try(request))
+        cost = self._catalogue.price_reply(name, used)
+        metrics.count_model_use(name, request.role, used, cost)
+        made = messages.read_reply(response, name, passed, used, cost)
+        return replace(made, sent_bytes=request.sent_bytes)
+
+    def _bound_try(self, request: ChatRequest) -> Usage:
+        """Return the maximum tokens of a request.
 
         The model's last reply and its request count as the provider counted them if the request is
         still unchanged, and as read from the cache unless that has expired; all else by its bytes.
         """
+        model = request.model
         replies = [
             (place, message.reply)
             for place, message in enumerate(request.messages)
@@ -212,67 +186,48 @@ class ProvidedModels:
         window = self._catalogue.find_window(model) // _WINDOW_PART
         return min(request.most_tokens, window, self._lowered.get(model, window))
 
-    def _list_asked(self, request: ChatRequest) -> list[str]:
-        chain = self.list_chain(request.role)
-        return list(dict.fromkeys(filter(None, (request.model, *chain))))
-
-    async def _request_from_chain(self, state: _RequestState) -> parts.ModelResponse | None:
-        """Ask the models in order; None: no model answered, or the run's minutes ended first."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(state.seconds):
-                while state.names and not (state.lost or (state.failed and state.is_late)):
-                    name, begun, kind = state.names[0], time.monotonic(), "cancelled"
-                    try:
-                        response = await self._request_reply(name, state)
-                    except (ModelFailure, *failures.KNOWN) as problem:
-                        failure = failures.classify_error(problem, name, self._redact)
-                        kind = failure.kind
-                        self._pass_over(failure, state, time.monotonic() - begun)
-                    else:
-                        kind = ""
-                        return response
-                    finally:
-                        seconds = time.monotonic() - begun
-                        metrics.count_model_request(name, state.request.role, seconds, kind)
-        return None
-
-    def _pass_over(self, failure: ModelFailure, state: _RequestState, seconds: float) -> None:
-        """Record why the current model failed, after `seconds`, and choose the next one.
-
-        A provider that refuses the limit of the reply is asked again with half of it, since the
-        maximum of a model may be unknown. The lower limit is kept, unless the window was too small.
-        """
-        name, request = state.names[0], state.request
-        most = self._bound_try(name, request)
-        half = most.output_tokens // 2
-        if failure.names_limit and half >= LEAST_TOKENS:
-            if most.tokens <= self._catalogue.find_window(name):
-                self._lowered[name] = half
-            else:
-                state.request = replace(request, most_tokens=half)
-            return
-        state.names.pop(0)
-        state.failed.append((name, failure))
-        if not failure.paid:
-            return
+    def _price_lost(self, request: ChatRequest, seconds: float) -> WorstCase:
+        """Return the maximum use of a reply that was interrupted after so many seconds."""
+        most = self._bound_try(request)
         written = min(most.output_tokens, int(seconds * _TOKENS_A_SECOND))
-        state.lost = self._price_try(name, replace(most, output_tokens=written))
-        metrics.count_model_usd(name, request.role, state.lost.usd)
+        lost = self._price_try(request.model, replace(most, output_tokens=written))
+        metrics.count_model_usd(request.model, request.role, lost.usd)
+        return lost
 
-    async def _request_reply(self, name: str, state: _RequestState) -> parts.ModelResponse:
-        """Request the whole reply of one model; ModelFailure: it was interrupted or is empty."""
-        model, history = await self._open_model(name), messages.make_history(state.request)
+    async def _request_fitting(
+        self, request: ChatRequest, seconds: float | None
+    ) -> parts.ModelResponse:
+        """Request the whole reply, with half of its limit each time that the provider refuses it.
+
+        The maximum of a model may be unknown. The lower limit is kept, unless the window was too
+        small for the request.
+        """
+        name = request.model
+        async with asyncio.timeout(seconds):
+            while True:
+                try:
+                    return await self._request_reply(name, request)
+                except failures.KNOWN as problem:
+                    failure = failures.classify_error(problem, name, self._redact)
+                    most = self._bound_try(request)
+                    half = most.output_tokens // 2
+                    if not failure.names_limit or half < LEAST_TOKENS:
+                        raise failure from problem
+                    if most.tokens <= self._catalogue.find_window(name):
+                        self._lowered[name] = half
+                    request = replace(request, most_tokens=half)
+
+    async def _request_reply(self, name: str, request: ChatRequest) -> parts.ModelResponse:
+        """Request the whole reply; ModelFailure: it was interrupted or is empty."""
+        model, history = await self._open_model(name), messages.make_history(request)
         options: dict[str, Any] = {
-            "model_settings": self._make_settings(name, model, state.request),
-            "model_request_parameters": messages.make_parameters(state.request),
+            "model_settings": self._make_settings(name, model, request),
+            "model_request_parameters": messages.make_parameters(request),
         }
         if self._stream:
             async with model_request_stream(model, history, **options) as stream:
-                characters = count = 0
-                async for event in stream:
-                    characters += _count_characters(event)
-                    count += isinstance(event, parts.PartStartEvent)
-                    _require_bounded(characters, count)
+                async for _ in stream:
+                    pass
             response = stream.get()
         else:
             response = await model_request(model, history, **options)
@@ -284,7 +239,7 @@ class ProvidedModels:
         is_empty = not (response.tool_calls or (response.text or "").strip())
         if is_empty and response.finish_reason not in ("content_filter", "length"):
             raise ModelFailure("its answer is empty", paid=True)
-        made = messages.normalise_reply(response, state.request)
+        made = messages.normalise_reply(response, request)
         _require_bounded(sum(len(repr(part)) for part in made.parts), len(made.parts))
         return made
 
@@ -314,50 +269,6 @@ class ProvidedModels:
         if level := split_level(name)[1]:
             made.update(messages.make_thinking(level, model, request, limit))
         return made
-
-    def _explain(self, state: _RequestState) -> AgentError:
-        role, failed = state.request.role, [failure for _, failure in state.failed]
-        named = dict.fromkeys(f"{name}: {failure}" for name, failure in state.failed)
-        listed, reasons = self._redact("; ".join(named)), {failure.why for failure in failed}
-        if state.is_late and ("unavailable" in reasons or state.names):
-            return TimeSpent(
-                f"No model answered as {role} in the {state.seconds:,.0f} s left of the run's"
-                f" time (limits.minutes){': ' * bool(listed)}{listed}."
-            )
-        problem: AgentError
-        if "unavailable" in reasons or (state.lost and state.names):
-            words, until = f"No model answered as {role}: {listed}.", None
-            if waits := [failure.after for failure in failed if failure.after is not None]:
-                until = read_clock() + min(waits)
-                moment = datetime.fromtimestamp(until, UTC)
-                words += f" It may be asked again at {moment:%Y-%m-%d %H:%M:%S} UTC."
-            problem = ModelUnavailable(words, until)
-            if state.lost:
-                following = (*state.names, state.failed[-1][0])[0]
-                lines = tuple(map(self._redact, named))
-                problem = ReplyLost(problem, state.lost, following, lines)
-        elif reasons == {"unusable"}:
-            words = f"No model can be used as {role}: {listed}."
-            problem = ModelUnusable(f"{words} `mergewright doctor --models` tests them.")
-        elif "full" in reasons and reasons <= {"full", "unusable"}:
-            problem = ContextFull(f"No model has space for the {role} request: {listed}.")
-        elif reasons and "refused" not in reasons:
-            problem = ModelRequestRejected(f"No model accepts the {role} request: {listed}.")
-        else:
-            problem = ModelRefused(f"All models declined as {role}: {listed}.")
-        details = dict.fromkeys(failure.details for failure in failed if failure.details)
-        problem.details = self._redact(" ".join(details))
-        return problem
-
-
-def _count_characters(event: parts.ModelResponseStreamEvent) -> int:
-    """Count the characters that an event adds to any part of a reply."""
-    match event:
-        case parts.PartStartEvent(part=piece) | parts.PartDeltaEvent(delta=piece):
-            names = ("content", "content_delta", "tool_name", "tool_name_delta", "args")
-            values = [getattr(piece, name, None) for name in (*names, "args_delta")]
-            return sum(len(text) for text in values if isinstance(text, str))
-    return 0
 
 
 def _require_bounded(characters: int, count: int) -> None:

@@ -1,18 +1,21 @@
 """The cost of requests to models: reserved in advance, and counted even without a reply."""
 
 import time
+from collections import deque
 
 import structlog
 
-from agent.errors import (
-    AgentError,
-    BudgetReached,
-    BudgetSpent,
-    ModelRequestRejected,
-    ModelUnavailable,
-    ModelUnusable,
+from agent.errors import AgentError, BudgetReached, BudgetSpent
+from agent.llm.model_failure import NOTHING, ModelFailure, explain_failures
+from agent.models.chat import (
+    LEAST_SECONDS,
+    LEAST_TOKENS,
+    ChatModel,
+    ChatRequest,
+    Reply,
+    Role,
+    WorstCase,
 )
-from agent.models.chat import LEAST_TOKENS, ChatModel, ChatRequest, Reply, Role, WorstCase
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings, format_usd
 from agent.models.record import replace
@@ -33,27 +36,6 @@ def require_left(spent: float, usd: float, of_run: float) -> None:
             f" request could cost ${usd:.4f}. The limit is {format_usd(of_run)} (limits.usd,"
             " MERGEWRIGHT_MODEL_USD). Finished work is kept."
         )
-
-
-class ReplyLost(ModelUnavailable):
-    """A reply was interrupted and may be billed."""
-
-    def __init__(
-        self,
-        problem: ModelUnavailable,
-        lost: WorstCase,
-        next_model: str,
-        passed_over: tuple[str, ...] = (),
-    ) -> None:
-        """Describe the loss.
-
-        Args:
-            lost: Maximum that may be billed.
-            next_model: Model that is asked next; the same one if the chain has no other.
-            passed_over: As in `Reply`.
-        """
-        super().__init__(problem.message, problem.until)
-        self.lost, self.next_model, self.passed_over = lost, next_model, passed_over
 
 
 class CountedModels:
@@ -84,41 +66,43 @@ class CountedModels:
         stopped: Flag | None = None,
         seconds: float | None = None,
     ) -> Reply:
-        """Send a request if its cost fits the limits; raises what `Spendings.reserve` raises.
+        """Ask the models in order until one replies; raises what `Spendings.reserve` raises, too.
 
-        If a reply is interrupted, the next model is asked once, with a new reservation.
+        A reply that was interrupted may be billed: after the first, one more model is asked, or the
+        same one if the chain has no other.
         """
-        begun = time.monotonic()
-        try:
-            return self._request(request, stopped, seconds)
-        except ReplyLost as problem:
-            broken = problem
-        left = None if seconds is None else seconds - (time.monotonic() - begun)
-        try:
-            reply = self._request(replace(request, model=broken.next_model), stopped, left)
-        except ReplyLost as problem:
-            raise ModelUnavailable(problem.message, problem.until) from problem
-        usd = (reply.cost_usd or 0.0) + (broken.lost.usd or 0.0)
-        return replace(
-            reply,
-            cost_usd=usd or reply.cost_usd,
-            lost_tokens=broken.lost.tokens,
-            passed_over=(*broken.passed_over, *reply.passed_over),
-        )
+        begun, failed, lost = time.monotonic(), list[tuple[str, ModelFailure]](), NOTHING
+        names = deque(filter(None, dict.fromkeys((request.model, *self.list_chain(request.role)))))
 
-    def _request(self, request: ChatRequest, stopped: Flag | None, seconds: float | None) -> Reply:
-        request, number = self._reserve(request)
-        try:
-            reply = self._models.reply(request, stopped, seconds)
-        except ReplyLost as problem:
-            self._record_cost(number, problem.lost.usd or 0.0)
-            raise
-        except (ModelUnavailable, ModelRequestRejected, ModelUnusable):
-            self._record_cost(number, 0.0)
-            raise
-        # After any other error the cost is unknown, so the whole reservation stays.
-        self._record_cost(number, reply.cost_usd or 0.0)
-        return reply
+        def is_late() -> bool:
+            return seconds is not None and seconds - (time.monotonic() - begun) < LEAST_SECONDS
+
+        while names and not (failed and is_late()):
+            left = None if seconds is None else seconds - (time.monotonic() - begun)
+            name = names.popleft()
+            asked, number = self._reserve(replace(request, model=name))
+            try:
+                reply = self._models.reply(asked, stopped, left)
+            except ModelFailure as failure:
+                failed.append((name, failure))
+                self._record_cost(number, failure.lost.usd or 0.0)
+                if lost.tokens and failure.lost.tokens:
+                    break
+                if failure.lost.tokens:
+                    lost = failure.lost
+                    names = deque([*names, *[name] * (failure.why == "unavailable")][:1])
+                continue
+            # After any other error the cost is unknown, so the whole reservation stays.
+            self._record_cost(number, reply.cost_usd or 0.0)
+            usd = (reply.cost_usd or 0.0) + (lost.usd or 0.0)
+            why = dict.fromkeys(f"{other}: {failure}" for other, failure in failed)
+            return replace(
+                reply,
+                cost_usd=usd or reply.cost_usd,
+                lost_tokens=lost.tokens,
+                passed_over=tuple(why),
+            )
+        raise explain_failures(request.role, failed, is_late=is_late())
 
     def _reserve(self, request: ChatRequest) -> tuple[ChatRequest, int | None]:
         """Reserve the maximum cost of a request; halve the limit of its reply until the cost fits.

@@ -209,7 +209,7 @@ class ChatModel(Protocol):
         ...
 
     def estimate_worst(self, request: ChatRequest) -> WorstCase:
-        """Return the maximum tokens and dollars of a request if it is sent now."""
+        """Return the maximum tokens and dollars of a request to the model that it names."""
         ...
 
     def reply(

@@ -327,7 +327,8 @@ def test_what_may_be_charged_for_is_tried_twice_in_all_and_counted(opened, quick
     lost = Fault(cut=True)
     script = [lost, Said("Done.", input_tokens=70, output_tokens=2), lost, lost]
     models, server = opened(script, MERGEWRIGHT_MODEL_PRICES="openai-chat:scripted=2/10")
-    worst, reply = models.estimate_worst(REQUEST), models.reply(REQUEST)
+    request = replace(REQUEST, model="openai-chat:scripted")
+    worst, reply = models.estimate_worst(request), models.reply(request)
     # It broke off at once, so it cannot have written much.
     assert reply.usage.tokens == 72
     assert 0 < reply.lost_tokens < worst.tokens // 2
@@ -567,7 +568,7 @@ def test_what_a_server_does_not_count_is_counted_at_the_most_it_can_be(opened):
 
 def test_no_request_costs_more_than_its_worst(opened):
     models, _ = opened(greedy, MERGEWRIGHT_MODEL_PRICES="openai-chat:scripted=2/10")
-    request = REQUEST
+    request = replace(REQUEST, model="openai-chat:scripted")
     for _ in range(4):
         worst, reply = models.estimate_worst(request), models.reply(request)
         assert reply.cost_usd is not None
@@ -659,7 +660,7 @@ def test_a_reply_that_takes_too_long_is_broken_off(opened, quick, monkeypatch):
     monkeypatch.setattr(provided, "_REPLY_SECONDS", 0.5)
     models, server = opened(lambda _: Fault(stall_seconds=4))
     models.explain_missing("editor")
-    with pytest.raises(ModelUnavailable, match=r"within 0\.5 s"):
+    with pytest.raises(ModelUnavailable, match="in time"):
         models.reply(REQUEST)
     # It may have been charged for, so it is not asked for as often as can be.
     assert len(server.requests) == 2

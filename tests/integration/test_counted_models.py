@@ -11,15 +11,15 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.errors import (
+    AgentError,
     BudgetReached,
     BudgetSpent,
     Cancelled,
-    ModelRefused,
-    ModelRequestRejected,
     ModelUnavailable,
 )
 from agent.limits import Limits
-from agent.llm.spendings import CountedModels, ReplyLost
+from agent.llm.model_failure import ModelFailure
+from agent.llm.spendings import CountedModels
 from agent.models.chat import MOST_TOKENS, ChatRequest, UserTurn, WorstCase
 from agent.models.model_use import SpendingLimits
 from agent.models.outcome import Outcome
@@ -154,19 +154,18 @@ def test_where_less_is_left_the_reply_gets_shorter(store):
 @pytest.mark.parametrize(
     ("problem", "left"),
     [
-        (ModelUnavailable("503"), 0.0),
-        (ModelRequestRejected("400"), 0.0),
-        (ModelRefused("no"), 0.4),
-        (Cancelled("stop"), 0.4),
+        (ModelFailure("503"), [0.0]),
+        (ModelFailure("cut", lost=WorstCase(tokens=9, usd=0.3)), [0.3, 0.3]),
+        (Cancelled("stop"), [0.4]),
     ],
 )
 def test_without_a_reply_what_it_may_have_cost_counts(store, problem, left):
     def answer(request):
         raise problem
 
-    with pytest.raises(type(problem)):
+    with pytest.raises(AgentError):
         counted(model(answer), store, 7, day=1.0).reply(REQUEST)
-    assert spent(store) == [left]
+    assert spent(store) == left
 
 
 def test_runs_at_a_time_cannot_spend_the_same_dollars(store):
@@ -192,7 +191,7 @@ def test_runs_at_a_time_cannot_spend_the_same_dollars(store):
 
 def test_what_got_no_reply_counts_for_the_run_however_often_it_goes_on(store):
     def lose(request):
-        raise ReplyLost(ModelUnavailable("cut"), WorstCase(tokens=9, usd=0.4), "fake:one")
+        raise ModelFailure("cut", lost=WorstCase(tokens=9, usd=0.4))
 
     with pytest.raises(ModelUnavailable, match="cut"):
         counted(model(lose), store, 7, run=1.0).reply(REQUEST)
