@@ -131,10 +131,6 @@ class ModelRequestRejected(ModelRefused, reason=Reason.MODEL_REQUEST_REJECTED):
     """The provider does not accept the request as it is made, or the model has no space for it."""
 
 
-class ContextFull(ModelRequestRejected):
-    """The request is longer than the context window of every model that may answer it."""
-
-
 ASKING_ENDS = (BudgetSpent, TimeSpent, ModelRefused)
 """After these no model is asked any more; a change that has passed is published all the same."""
 

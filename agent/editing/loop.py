@@ -10,7 +10,7 @@ from agent.editing import forms, memory, turns
 from agent.editing.run_context import RunContext
 from agent.editing.tools import ToolExecutor
 from agent.editing.turns import Turn
-from agent.errors import ContextFull, EditFailed
+from agent.errors import EditFailed
 from agent.models.change import Change
 from agent.models.chat import (
     CallResults,
@@ -65,6 +65,8 @@ class Conversation:
             if why := turns.find_end(self.messages, self.most_turns):
                 raise ConversationOver(why)
             turn = Turn(self.name, self.next_turn)
+            window = turns.find_window(self.role, self.run_context)
+            self.messages = memory.shorten_messages(self.messages, window)
             reply = self._request_reply(turn)
             once, name = self.run_context.once, turn.named("calls")
             done = once(name, self.tools.carry_out, reply, self.change, turn)
@@ -89,19 +91,6 @@ class Conversation:
         self.messages = (*self.messages[:-1], replace(last, results=results))
 
     def _request_reply(self, turn: Turn) -> Reply:
-        """Request the next reply; if the conversation is too long, shorten it and try once more."""
-        window = turns.find_window(self.role, self.run_context)
-        self.messages = memory.shorten_messages(self.messages, window)
-        try:
-            return self._request(turn.named("reply"), turn)
-        except ContextFull:
-            shorter = memory.shorten_messages(self.messages, window, is_rejected=True)
-            if shorter == self.messages:
-                raise
-            self.messages = shorter
-            return self._request(turn.named("shorter reply"), turn)
-
-    def _request(self, name: StepName, turn: Turn) -> Reply:
         request = ChatRequest(
             role=self.role,
             model=turns.choose_model(self.role, self.run_context),
@@ -110,7 +99,7 @@ class Conversation:
             messages=self.messages,
             must_call=True,
         )
-        return turns.request_reply(name, turn, request, self.run_context)
+        return turns.request_reply(turn, request, self.run_context)
 
     def _add_messages(self, reply: Reply, done: CallResults) -> None:
         names = ", ".join(f"`{spec.name}`" for spec in self.tools.specs)

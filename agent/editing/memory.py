@@ -20,9 +20,7 @@ PLAN = "plan"
 _TOOLS = ("bash", "edit", "write")
 
 
-def shorten_messages(
-    messages: tuple[Message, ...], window: int, *, is_rejected: bool = False
-) -> tuple[Message, ...]:
+def shorten_messages(messages: tuple[Message, ...], window: int) -> tuple[Message, ...]:
     """Remove the oldest tool results if the conversation fills most of the window.
 
     Answers to forms are removed last. The answer to the plan, the last answer to each form, and
@@ -30,11 +28,9 @@ def shorten_messages(
 
     Args:
         window: Tokens of the context window.
-        is_rejected: Whether the provider refused the request as too long; then half is removed.
     """
     tokens = _estimate_tokens(messages)
-    left = min(_LEFT_SHARE * window, tokens / 2 if is_rejected else tokens)
-    if not is_rejected and tokens <= _FULL_SHARE * window:
+    if tokens <= _FULL_SHARE * window:
         return messages
     removable = [
         result
@@ -45,7 +41,7 @@ def shorten_messages(
     last = {result.name: result for result in removable if result.name not in _TOOLS}
     removed: dict[int, ToolResult] = {}
     for result in sorted(removable, key=lambda result: result.name not in _TOOLS):
-        if tokens <= left:
+        if tokens <= _LEFT_SHARE * window:
             break
         if last.get(result.name) is not result:
             where = "call again" if result.name in _TOOLS else "it was about an earlier change"

@@ -78,15 +78,14 @@ def _count_tokens_left(run_context: RunContext) -> int | None:
     return None if most is None else most - run_context.account.tokens
 
 
-def request_reply(
-    name: StepName, turn: Turn, request: ChatRequest, run_context: RunContext
-) -> Reply:
+def request_reply(turn: Turn, request: ChatRequest, run_context: RunContext) -> Reply:
     """Request the next reply, or read it from its record if there is one.
 
     Raises:
         AgentError: As `ChatModel.reply` does.
         BudgetSpent: The request could cost more than is left.
     """
+    name = turn.named("reply")
     reply = run_context.once(name, _request_reply, request, turn, run_context)
     # A refusal is billed, too.
     run_context.account.count_reply(request.role, reply)

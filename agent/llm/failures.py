@@ -30,7 +30,7 @@ def classify_error(problem: Exception, name: str, redact: Callable[[str], str]) 
     failure = _classify_kind(problem, name, _summarize_problem(problem, redact), message)
     status = getattr(problem, "status_code", None)
     failure.is_limited = failure.why == "unavailable" and status == _TOO_MANY_REQUESTS
-    failure.names_limit = failure.why in ("full", "rejected") and bool(_LIMIT.search(message))
+    failure.names_limit = failure.why == "rejected" and bool(_LIMIT.search(message))
     if message and message not in failure.words:
         failure.details = f"{name} says: “{message}”."
     failure.words = redact(failure.words)
@@ -60,10 +60,10 @@ def _classify_kind(problem: Exception, name: str, summary: str, message: str) ->
             )
         case theirs.ModelContextWindowExceededError():
             words = (
-                f"the request is too long for it ({summary}). Set a model with a larger context"
-                " in MERGEWRIGHT_MODEL, or make the ticket smaller"
+                f"the request is too long for it ({summary}). Set its tokens in"
+                " MERGEWRIGHT_MODEL_CONTEXT, or a model with a larger context in MERGEWRIGHT_MODEL"
             )
-            return ModelFailure(words, "full")
+            return ModelFailure(words, "rejected")
         case theirs.ModelRequestRejectedError() if problem.provider_error_code not in _DECLINED:
             whole = ": ".join(filter(None, (summary, message)))
             words = (

@@ -7,7 +7,6 @@ from typing import Literal
 
 from agent.errors import (
     AgentError,
-    ContextFull,
     ModelRefused,
     ModelRequestRejected,
     ModelUnavailable,
@@ -19,10 +18,10 @@ from agent.models.clock import read_clock
 
 NOTHING = WorstCase(tokens=0, usd=None)
 
-Why = Literal["unavailable", "unusable", "full", "rejected", "refused"]
-"""unavailable: a retry may succeed. unusable: the operator has to fix key, name or account. full:
-the request is longer than the context window. rejected: the provider does not accept the form of
-the request. refused: the model or its provider refuses the content."""
+Why = Literal["unavailable", "unusable", "rejected", "refused"]
+"""unavailable: a retry may succeed. unusable: the operator has to fix key, name or account.
+rejected: the provider does not accept the form or length of the request. refused: the model or its
+provider refuses the content."""
 
 
 @dataclass(eq=False)
@@ -77,8 +76,6 @@ def explain_failures(
     elif reasons == {"unusable"}:
         words = f"No model can be used as {role}: {listed}."
         problem = ModelUnusable(f"{words} `mergewright doctor --models` tests them.")
-    elif "full" in reasons and reasons <= {"full", "unusable"}:
-        problem = ContextFull(f"No model has space for the {role} request: {listed}.")
     elif reasons and "refused" not in reasons:
         problem = ModelRequestRejected(f"No model accepts the {role} request: {listed}.")
     else:

@@ -229,8 +229,8 @@ class ChatModel(Protocol):
             TimeSpent: No reply came within `seconds`, or too little time is left for a retry.
             ModelUnavailable: No model answered: unreachable, rate limited or interrupted. `until`
                 is the time of the next try, if the provider named one.
-            ModelRequestRejected: The provider does not accept the form of the request.
-            ContextFull: The request is longer than the context window of each model.
+            ModelRequestRejected: The provider does not accept the form of the request, or it is
+                longer than the context window of each model.
             ModelRefused: The provider refuses the content of the request.
             ModelUnusable: A key, name or address is wrong: the operator has to act.
             Cancelled: The run was stopped.

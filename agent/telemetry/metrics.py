@@ -38,7 +38,7 @@ _MODEL_BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.
 _MODEL = ("provider", "model", "role")
 #: Values of `agent.llm.failures.ModelFailure.kind`; and `cancelled`: the run no longer waited.
 _MODEL_FAILURES = (
-    "limited", "unavailable", "unusable", "full", "rejected", "refused", "cancelled",
+    "limited", "unavailable", "unusable", "rejected", "refused", "cancelled",
 )  # fmt: skip
 _BUDGET = ("scope", "name", "period")
 _END = ("repository", "state", "reason")

@@ -16,7 +16,6 @@ from agent import wiring
 from agent.errors import (
     BudgetSpent,
     Cancelled,
-    ContextFull,
     ModelRefused,
     ModelRequestRejected,
     ModelUnavailable,
@@ -441,10 +440,10 @@ def test_a_long_wait_is_the_runs_and_not_the_steps(opened, quick):
         ("gemini", "key", ModelUnusable, r"400.*GOOGLE_API_KEY"),
         ("anthropic", "name", ModelUnusable, "404"),
         ("anthropic", "money", ModelUnusable, "400"),
-        ("chat", "full", ContextFull, "too long"),
-        ("responses", "full", ContextFull, "too long"),
-        ("anthropic", "full", ContextFull, "too long"),
-        ("gemini", "full", ContextFull, "too long"),
+        ("chat", "full", ModelRequestRejected, "too long"),
+        ("responses", "full", ModelRequestRejected, "too long"),
+        ("anthropic", "full", ModelRequestRejected, "too long"),
+        ("gemini", "full", ModelRequestRejected, "too long"),
         ("anthropic", "request", ModelRequestRejected, r"400.*MERGEWRIGHT_MODEL"),
     ],
 )

@@ -15,7 +15,6 @@ from repo_config.schema import RepoConfig
 from tests.fakes import FakeModel, FakeSandbox, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, edit, plan, submit
-from tests.unit.editing.test_loop import Killed, Mortal
 
 
 @pytest.fixture
@@ -144,6 +143,24 @@ def test_the_summary_of_the_last_submit_counts_and_is_said_to_be_cut(prepared, h
     assert "Your summary was cut at 1,500 characters" in answer
     assert "Left for your work, " in answer
     assert run_context.find_words(draft.change).summary == "Right."
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Mortal(desks.Records):
+    """Ends the process at one step: before it is recorded, with its work done."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+
+    def __call__(self, name, attempt):
+        if len(self.kept) == self.at:
+            attempt()
+            raise Killed
+        return super().__call__(name, attempt)
 
 
 def test_kill_each_step_from_the_plan_to_a_submit_and_go_on(prepared, home):

@@ -148,21 +148,3 @@ def test_secrets_are_in_no_event(prepared, home):
     assert secret not in log
     # What is sent is what the files hold, else no edit would match.
     assert any(secret in request.messages[-1].model_dump_json() for request in model.requests)
-
-
-class Killed(BaseException):
-    """The process is gone."""
-
-
-class Mortal(desks.Records):
-    """Ends the process at one step: before it is recorded, with its work done."""
-
-    def __init__(self, at: int) -> None:
-        super().__init__()
-        self.at = at
-
-    def __call__(self, name, attempt):
-        if len(self.kept) == self.at:
-            attempt()
-            raise Killed
-        return super().__call__(name, attempt)

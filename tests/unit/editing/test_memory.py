@@ -1,15 +1,11 @@
 """All that a model was shown stays, until most of its context window is used."""
 
-import pytest
-
-from agent.editing.loop import ConversationOver
 from agent.editing.memory import shorten_messages
-from agent.errors import ContextFull
 from agent.models.chat import ModelTurn, ToolResult, ToolTurn, Usage, UserTurn
 from agent.models.record import replace
-from tests.fakes import FakeModel, make_reply
+from tests.fakes import make_reply
 from tests.unit.editing import desks
-from tests.unit.editing.desks import bash, conversation, submit
+from tests.unit.editing.desks import bash, submit
 
 WINDOW = 200_000
 #: Of our scripted models, by the tokens of providers.
@@ -69,37 +65,3 @@ def test_what_binds_stays_and_old_answers_to_forms_go_last():
     assert (kept[0], kept[3], kept[-1]) == (plan, second, "x" * 9_000)
     assert "9,000 characters omitted; full text: call again" in kept[1]
     assert "5,400 characters omitted; full text: it was about an earlier change" in kept[2]
-
-
-def test_a_request_that_is_too_long_is_shortened_and_sent_once_more(tmp_path, home):
-    prepared = desks.repository(tmp_path, home)
-    records, sent = desks.Records(), []
-
-    def answer(request):
-        if sum(map(len, contents(request.messages))) > 20_000:
-            raise ContextFull("too long")
-        return make_reply(bash(f"yes {len(request.messages)} | head -c 8000"))
-
-    for _ in range(2):  # the second time, each answer is on record
-        model = FakeModel(answer)
-        run_context = desks.run_context(prepared, home, model, records=records)
-        with run_context.close_at_end():
-            talk = conversation(run_context, most_turns=6)
-            with pytest.raises(ConversationOver, match="all its 6 turns"):
-                talk.ask()
-        sent.append([request.digest for request in model.requests])
-        kept = contents(talk.messages)
-    assert "7,999 characters omitted" in kept[0]
-    assert len(kept[-1]) == 8_000
-    assert (len(sent[0]) > 6, sent[1]) == (True, [])
-
-
-def test_what_cannot_be_shortened_is_not_sent_again(tmp_path, home):
-    def answer(request):
-        raise ContextFull("too long")
-
-    model = FakeModel(answer)
-    run_context = desks.run_context(desks.repository(tmp_path, home), home, model)
-    with run_context.close_at_end(), pytest.raises(ContextFull):
-        conversation(run_context).ask()
-    assert len(model.requests) == 1
