@@ -47,7 +47,7 @@ LOST = "This is a new sandbox. Only your change was kept from the previous one."
 _REDIRECT = "cut; send it to a file in /tmp and read parts of that"
 _IGNORED = "ignored by the repository's rules, so no part of the change"
 _PLANNED = "The plan names the file, and .gitignore keeps it out of the change."
-_LEFT_BEHIND = "left behind by a program, so no part of the change"
+_LEFT_BEHIND = "left behind by tests, so no part of the change"
 _AS_BASE = "The environment is the base branch's."
 _PLAN_COMES_FIRST = "`{name}` needs a plan first: call `plan`. To read on, call `bash`."
 
@@ -74,8 +74,6 @@ class ToolExecutor:
         self._is_planned = is_planned
         self._planned: tuple[str, ...] = ()
         """Files in the plan."""
-        self._left_behind: set[str] = set()
-        """New empty files that no call names, such as a database that a program only opened."""
         names = _TOOLS.keys() if edits else {"bash"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
         window = turns.find_window(role, run_context)
@@ -236,11 +234,7 @@ class ToolExecutor:
                 if finding.severity is not Severity.INFO or batch.is_named(finding.path)
             ]
             dropped = {*taken.change.paths} - {*change.paths}
-            left += [
-                (path, _LEFT_BEHIND)
-                for path in sorted(dropped)
-                if path in self._left_behind or batch.is_named(path)
-            ]
+            left += [(path, _LEFT_BEHIND) for path in sorted(dropped) if batch.is_named(path)]
             left += [(path, _IGNORED) for path in taken.ignored if batch.is_named(path)]
             messages = [f"{path}: {message}" for path, message in left]
             listed = [line for line in messages if line not in self._reported][:_MOST_LISTED]
@@ -250,19 +244,11 @@ class ToolExecutor:
         return change
 
     def _take(self, batch: Batch) -> tuple[Change, CollectedChange]:
-        """Read the change from the tree, without new files that programs left behind."""
+        """Read the change from the tree, without new files that tests leave behind."""
         assert self._session is not None  # noqa: S101
         before, ready = batch.before, self._run_context.preparation.ready
         taken = self._session.take(before.paths, self._planned)
-        named = {file for file in taken.change.files if batch.is_named(file.path)}
-        self._left_behind |= {
-            file.path
-            for file in taken.change.files
-            # Empty Python files have a use, such as a generator's `__init__.py`.
-            if not (file.before or file.after or file.path.endswith(".py") or file in named)
-        }
-        self._left_behind -= {file.path for file in named if file.after}
-        left = {*(ready.baseline.tests.left_behind if ready else ()), *self._left_behind}
+        left = {*(ready.baseline.tests.left_behind if ready else ())}
         left -= {*before.paths, *self._planned}
         files = tuple(
             file for file in taken.change.files if file.before is not None or file.path not in left

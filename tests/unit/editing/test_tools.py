@@ -126,15 +126,6 @@ def test_an_ignored_file_that_the_plan_names_goes_with_the_change(opened):
     assert opened.change.paths == ("shop/new.py",)
 
 
-def test_an_empty_file_that_no_call_names_is_no_part_of_the_change(opened):
-    done = opened.call(bash("s=sqlite3; touch db.$s py.typed; touch $(echo first second).py"))
-    assert done.text.startswith("db.sqlite3: left behind")
-    assert opened.call(bash("ls db.sqlite3")).text == ""
-    assert opened.change.paths == ("first", "py.typed", "second.py")
-    opened.call(write("db.sqlite3", "text by now\n"))
-    assert "db.sqlite3" in opened.change.paths
-
-
 def test_a_link_is_told_not_taken_and_goes_with_the_change(opened):
     done = opened.call(bash("ln -s /etc/passwd shop/link.py"))
     assert "shop/link.py" in done.text
