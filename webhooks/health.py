@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import get_args
 
 from fastapi import FastAPI
-from prometheus_client import Counter, Gauge, Histogram, generate_latest
+from prometheus_client import Counter, Gauge, generate_latest
 
 from agent.errors import AgentError
 from agent.models.clock import read_clock
@@ -20,7 +20,6 @@ from agent.telemetry import health
 from agent.telemetry.health import Readiness
 from agent.telemetry.metrics import make_process_registry
 from webhooks.admission import RefusedDelivery
-from webhooks.inbox import Committer
 
 #: The worker sends a heartbeat every second; after so many seconds without one, it hangs.
 _STALE_SECONDS = 30.0
@@ -29,18 +28,16 @@ _REFUSED_SECONDS = 600.0
 #: Statuses of refusals for wrong webhook settings: secret, content type.
 _MISCONFIGURED = (401, 415)
 _NAMESPACE = "mergewright"
-_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _GAUGES = {
     "inbox_deliveries": "Deliveries not yet processed.",
     "inbox_oldest_seconds": "Waiting time of the oldest delivery, in seconds.",
-    "inbox_uncommitted": "Deliveries waiting to be written to disk.",
     "inbox_readable": "Whether the inbox can be read: 0 or 1.",
     "worker_heartbeat_age_seconds": "Seconds since the worker's last heartbeat; NaN: none yet.",
 }
 _REFUSALS = (400, 401, 408, 413, 415, 422, 503)
 
 
-def make_app(inbox: Inbox, committer: Committer, figures: ListenerMetrics) -> FastAPI:
+def make_app(inbox: Inbox, figures: ListenerMetrics) -> FastAPI:
 
     async def read_readiness() -> Readiness:
         """Write to the inbox as a test, and read the worker's last heartbeat."""
@@ -60,7 +57,6 @@ def make_app(inbox: Inbox, committer: Committer, figures: ListenerMetrics) -> Fa
             figures.explain_refusals() or _explain_standstill(age),
             inbox={
                 "writable": True,
-                "waiting": committer.waiting,
                 "unread": unread,
                 "oldest_unread_seconds": None if oldest is None else round(now - oldest, 1),
             },
@@ -87,14 +83,11 @@ def _explain_standstill(seconds: float | None) -> str | None:
 
 
 class ListenerMetrics:
-    def __init__(
-        self, inbox: Inbox, committer: Committer, secrets: Callable[[], tuple[bytes, ...]]
-    ) -> None:
+    def __init__(self, inbox: Inbox, secrets: Callable[[], tuple[bytes, ...]]) -> None:
         self._inbox = inbox
         self._secrets = secrets
         self._proved: tuple[bytes, ...] | None = None
         """The secrets when a delivery was last accepted."""
-        self._committer = committer
         self._registry = make_process_registry("listener", inbox.path.parent)
         self.refused_in_a_row = 0
         """Deliveries refused for a wrong setting since the last one that was accepted."""
@@ -102,11 +95,6 @@ class ListenerMetrics:
         self._answers = Counter(
             "deliveries", "Deliveries received, by status and result.",
             ("code", "outcome"), namespace=_NAMESPACE, registry=self._registry,
-        )  # fmt: skip
-        self._seconds = Histogram(
-            "acknowledgement_seconds",
-            "Seconds from receiving a delivery to its 202, with the delivery on disk.",
-            namespace=_NAMESPACE, registry=self._registry, buckets=_BUCKETS,
         )  # fmt: skip
         self._gauges = {
             name: Gauge(name, words, namespace=_NAMESPACE, registry=self._registry)
@@ -117,9 +105,8 @@ class ListenerMetrics:
         for status in _REFUSALS:
             self._answers.labels(str(status), "refused")
 
-    def count_taken(self, status: ReceiptStatus, seconds: float) -> None:
+    def count_taken(self, status: ReceiptStatus) -> None:
         self._taken[status].inc()
-        self._seconds.observe(seconds)
         self.refused_in_a_row = 0
         self._proved = self._secrets()
 
@@ -143,10 +130,7 @@ class ListenerMetrics:
     def write(self) -> bytes:
         """Return all metrics in Prometheus' format; for this, read the inbox."""
         now = read_clock()
-        values: dict[str, float] = {
-            "inbox_uncommitted": self._committer.waiting,
-            "inbox_readable": 1,
-        }
+        values: dict[str, float] = {"inbox_readable": 1}
         try:
             # Reading the inbox does not wait for writers.
             unread, oldest = self._inbox.count_unread()

@@ -180,7 +180,6 @@ class WatchedRequester(Requester):
                         verb, url, parameters, dict(headers or {}), input, cnx
                     )
                     facts["status"] = status
-            metrics.note_budget(answered)
             self._notes.behind = api_errors.server_time(answered) - read_clock()
             return status, answered, body
 

@@ -19,7 +19,6 @@ from contextlib import suppress
 
 import structlog
 
-from agent import limits
 from agent.desk import Compose, make_redactor
 from agent.errors import AgentError, PermanentError, SettingsInvalid
 from agent.github.access import Access
@@ -27,10 +26,8 @@ from agent.github.app_deliveries import AppDeliveries
 from agent.github.intake_api import GithubIntakeApi
 from agent.models import fence
 from agent.models.clock import read_clock
-from agent.models.model_use import SpendingBudget
 from agent.models.outcome import Outcome
 from agent.models.run import Remember, Run
-from agent.models.ticket import IssueRef
 from agent.publishing import status
 from agent.runs import executor
 from agent.sandbox import running
@@ -44,7 +41,6 @@ from agent.steps import Cancellation
 from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox, open_inbox
 from agent.store.sql_run_store import open_store
-from agent.store.sql_spendings import SqlSpendings
 from agent.store.sql_tables import RunRow
 from agent.telemetry import health, metrics, signature, web_server
 
@@ -129,14 +125,12 @@ class Worker:
     def _serve_health(self, port: int) -> None:
         metrics.watch_sandboxes(running.OPEN)
         of_process = metrics.make_process_registry("worker", self._settings.home)
-        settings, store = self._settings, self._store
+        store = self._store
 
         def write_metrics() -> bytes:
-            now = read_clock()
             with suppress(AgentError):  # while the database is away, its last figures stay
                 is_paused = store.pauses.find() is not None
-                metrics.note_queue(**store.count_backlog(now)._asdict(), is_paused=is_paused)
-                metrics.note_budgets(list_budget_uses(settings, store.spendings, now))
+                metrics.note_queue(*store.count_waiting(read_clock()), is_paused=is_paused)
             return metrics.write_metrics(of_process)
 
         app = health.make_app(self._health.read_readiness, write_metrics, self._health.is_alive)
@@ -177,7 +171,6 @@ class Worker:
             self._settings,
             self._compose,
             remember,
-            metrics.StepTimes(),
             cancellation=cancellation,
         )
         return outcome
@@ -221,27 +214,8 @@ class Worker:
     def _repeat(
         self, name: str, turn: Callable[[], float], *after_failure: float
     ) -> threading.Thread:
-        return _thread(name, loops.repeat, name, turn, self._stop, *after_failure)
-
-
-def list_budget_uses(
-    settings: Settings, spendings: SqlSpendings, now: float
-) -> Iterator[metrics.BudgetUse]:
-    operator_limits = limits.load_limits(settings)
-    listed: set[SpendingBudget] = set()
-    for number, name in spendings.list_repositories(now).items():
-        issue = IssueRef(repository=name, repository_id=number, number=0, issue_id=0)
-        budgets = operator_limits.list_budgets(issue, settings.model_usd_per_day) if name else ()
-        for budget in budgets:
-            if budget in listed:
-                continue
-            listed.add(budget)
-            scope, whose = "repository", name
-            if budget.repository_id is None:
-                scope, whose = ("organization", budget.owner) if budget.owner else ("all", "all")
-            period = "24h" if budget.days == 1 else f"{budget.days}d"
-            used = spendings.sum_of_budget(budget, now)
-            yield metrics.BudgetUse(scope, whose, period, used, budget.usd)
+        args = name, turn, self._stop, *after_failure
+        return threading.Thread(target=loops.repeat, args=args, name=name, daemon=True)
 
 
 def _choose_seconds(settings: Settings) -> float:

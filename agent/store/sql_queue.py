@@ -7,9 +7,8 @@ every slot; among several such runs, the one that has waited longest.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
 
-from sqlalchemy import and_, case, func, literal, or_, text
+from sqlalchemy import and_, case, func, literal, or_
 from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -42,15 +41,6 @@ _UNBEGUN = (
 _DAY = 86_400.0
 #: Maximum number of due runs that are read to claim one: usually the first can be.
 _AT_A_LOOK = 10
-
-
-class Backlog(NamedTuple):
-    waiting: int
-    oldest: float | None
-    """When the longest-waiting of them was queued, in seconds since the epoch."""
-    held_up: int
-    """Number of runs that wait until a time, for a person or for a service."""
-    states: dict[str, int]
 
 
 class RunQueue:
@@ -126,25 +116,16 @@ class RunQueue:
                 return "This repository has reached its limit of runs in 24 hours."
         return ""
 
-    def count_backlog(self, now: float) -> Backlog:
-        counted = (
-            select(RunRow.state, col(RunRow.worker).is_(None), col(RunRow.not_before) > now)
-            .add_columns(func.count(), func.min(col(RunRow.queued_at)))
-            .where(col(RunRow.active))
-            .group_by(text("1"), text("2"), text("3"))
-        )
+    def count_waiting(self, now: float) -> tuple[int, float | None]:
+        """Count the runs that are due; return also when the first of them was queued, or None.
+
+        The time is in seconds since the epoch.
+        """
+        counted = select(func.count(), func.min(RunRow.queued_at)).select_from(RunRow)
+        waiting = counted.where(col(RunRow.active), col(RunRow.worker).is_(None))
         with self._database.read() as session:
-            rows = session.execute(counted).all()
-        states: Counter[str] = Counter()
-        for state, _, _, count, _ in rows:
-            states[state] += count
-        ready = [(count, oldest) for _, free, later, count, oldest in rows if free and not later]
-        return Backlog(
-            waiting=sum(count for count, _ in ready),
-            oldest=min((oldest for _, oldest in ready), default=None),
-            held_up=sum(count for _, free, later, count, _ in rows if free and later),
-            states=dict(states),
-        )
+            count, oldest = session.exec(waiting.where(col(RunRow.not_before) <= now)).one()
+        return count, oldest
 
 
 def _end_unreadable(session: Session, run_ids: Collection[str], now: float) -> None:

@@ -9,7 +9,7 @@ from agent.errors import BudgetReached, BudgetSpent
 from agent.llm.spendings import require_left
 from agent.models.model_use import SpendingBudget, SpendingLimits
 from agent.store.database import Database
-from agent.store.sql_tables import RunRow, SpendingRow
+from agent.store.sql_tables import SpendingRow
 
 _DAY = 86_400.0
 #: Seconds after which a row is deleted; no run lasts, and no budget counts, longer.
@@ -54,21 +54,6 @@ class SqlSpendings:
         asked = update(SpendingRow).where(col(SpendingRow.number) == number).values(usd=usd)
         with self._database.write() as session:
             session.execute(asked)
-
-    def list_repositories(self, now: float) -> dict[int, str]:
-        """List the names of repositories with costs in the last 30 days, by their numbers."""
-        named = (
-            select(SpendingRow.repository_id, RunRow.repository)
-            .join(RunRow, col(RunRow.run_id) == col(SpendingRow.run_id))
-            .where(col(SpendingRow.repository_id) != 0, col(SpendingRow.at) > now - _KEPT)
-            .distinct()
-        )
-        with self._database.read() as session:
-            return dict(session.exec(named).all())
-
-    def sum_of_budget(self, budget: SpendingBudget, now: float) -> float:
-        with self._database.read() as session:
-            return _sum_spent(session, budget, now)
 
     def sum_of_run(self, run_id: str) -> float:
         """Sum up the cost of a run, including the maximum of a request that is under way."""

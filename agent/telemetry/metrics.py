@@ -1,16 +1,15 @@
 """Metrics of the worker for Prometheus.
 
 A worker serves them at its own port. Counters start anew with the process, which Prometheus allows
-for; gauges of the queue and of budgets are read from the database. Labels are words of ours and
-names of repositories and models, so that there are few series.
+for; gauges of the queue are read from the database. Labels are words of ours and names of
+repositories and models, so that there are few series.
 """
 
 import platform
 import shutil
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Sized
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
 
 from prometheus_client import (
     CollectorRegistry,
@@ -24,15 +23,12 @@ from prometheus_client import (
 
 from agent.models.chat import Role, Usage, get_provider, split_level
 from agent.models.clock import read_clock
-from agent.models.run import ENDS, Reason, RunState
-from agent.models.step import AnyStep
+from agent.models.run import Reason, RunState
 
 # No `_created` metrics: each counter starts with the process, whose start is a metric.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
 _NAMESPACE = "mergewright"
-#: A step may only read an issue, or run the tests of a large repository.
-_STEP_BUCKETS = (0.05, 0.25, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 #: A model may think for minutes, and is given half an hour.
 _MODEL_BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0, 1800.0)
 _MODEL = ("provider", "model", "role")
@@ -40,9 +36,7 @@ _MODEL = ("provider", "model", "role")
 _MODEL_FAILURES = (
     "limited", "unavailable", "unusable", "rejected", "refused", "cancelled",
 )  # fmt: skip
-_BUDGET = ("scope", "name", "period")
 _END = ("repository", "state", "reason")
-_OF_GITHUB = ("resource",)
 _COUNTERS = {
     name: Counter(name, words, labels, namespace=_NAMESPACE, registry=REGISTRY)
     for name, words, labels in (
@@ -62,47 +56,24 @@ _GAUGES = {
     for name, words, labels in (
         ("queue_runs", "Runs that are queued and ready to start.", ()),
         ("queue_oldest_seconds", "Waiting time of the longest-queued run.", ()),
-        ("held_up_runs", "Runs that are postponed until a certain time.", ()),
         ("paused", "Whether everything is paused: 0 or 1.", ()),
-        ("active_runs", "Active runs, by state.", ("state",)),
         ("sandboxes_open", "Sandboxes that are open.", ()),
-        ("budget_used_usd", "Dollars used of a budget.", _BUDGET),
-        ("budget_limit_usd", "Dollars that a budget allows.", _BUDGET),
-        ("github_budget_remaining", "Remaining requests in GitHub's current hour.", _OF_GITHUB),
-        ("github_budget_limit", "GitHub's hourly request limit.", _OF_GITHUB),
-        ("github_budget_reset_timestamp_seconds", "When that hour ends.", _OF_GITHUB),
     )
 }
-_HISTOGRAMS = {
-    name: Histogram(name, words, labels, namespace=_NAMESPACE, registry=REGISTRY, buckets=buckets)
-    for name, words, labels, buckets in (
-        ("step_seconds", "Duration of run steps.", ("step", "result"), _STEP_BUCKETS),
-        ("model_request_seconds", "Duration of requests to models.", _MODEL, _MODEL_BUCKETS),
-    )
-}
+_MODEL_SECONDS = Histogram(
+    "model_request_seconds",
+    "Duration of requests to models.",
+    _MODEL,
+    namespace=_NAMESPACE,
+    registry=REGISTRY,
+    buckets=_MODEL_BUCKETS,
+)
 # A series that exists from the beginning has a rate from its first event on.
-for _outcome in ("accepted", "ignored", "stopped", "failed"):
+for _outcome in ("accepted", "ignored", "stopped"):
     _COUNTERS["deliveries_settled"].labels(_outcome)
 
 
 # --- recorded events -----------------------------------------------------------------------------
-
-
-class StepTimes:
-    """Watches the steps of one run, and counts the ones of this process."""
-
-    def __init__(self) -> None:
-        self._under_way: set[str] = set()
-
-    def started(self, step: AnyStep) -> None:
-        """Note that this process does the step; of other processes' steps only the end is seen."""
-        self._under_way.add(step)
-
-    def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
-        if step in self._under_way:
-            self._under_way.discard(step)
-            result = "done" if ok else "failed"
-            _HISTOGRAMS["step_seconds"].labels(step.step, result).observe(seconds)
 
 
 def expect_end(repository: str) -> None:
@@ -149,7 +120,7 @@ def count_model_request(name: str, role: Role, seconds: float, failed: str) -> N
     """Count a request to a model, `provider:name`; `failed` is empty if its reply is usable."""
     labels = _label_model(name, role)
     _COUNTERS["model_requests"].labels(*labels).inc()
-    _HISTOGRAMS["model_request_seconds"].labels(*labels).observe(seconds)
+    _MODEL_SECONDS.labels(*labels).observe(seconds)
     for kind in _MODEL_FAILURES:
         _COUNTERS["model_errors"].labels(*labels, kind).inc(kind == failed)
 
@@ -175,47 +146,11 @@ def _label_model(name: str, role: Role) -> tuple[str, str, str]:
     return get_provider(name), split_level(name)[0].partition(":")[2], role
 
 
-def note_budget(headers: Mapping[str, object]) -> None:
-    """Note what GitHub still allows, from the headers of an answer."""
-    resource = str(headers.get("x-ratelimit-resource") or "core")
-    resource = resource if resource in ("core", "graphql", "search") else "other"
-    for name in ("remaining", "limit", "reset"):
-        value = str(headers.get(f"x-ratelimit-{name}") or "")
-        if value.isdecimal() and len(value) <= 12:
-            gauge = _GAUGES[f"github_budget_{name}{'_timestamp_seconds' * (name == 'reset')}"]
-            gauge.labels(resource).set(int(value))
-
-
-def note_queue(
-    *, waiting: int, oldest: float | None, held_up: int, is_paused: bool, states: Mapping[str, int]
-) -> None:
+def note_queue(waiting: int, oldest: float | None, *, is_paused: bool) -> None:
     """Note the state of the queue; `oldest` is when its first run was queued, in epoch seconds."""
     _GAUGES["queue_runs"].set(waiting)
     _GAUGES["queue_oldest_seconds"].set(0.0 if oldest is None else max(0.0, read_clock() - oldest))
-    _GAUGES["held_up_runs"].set(held_up)
     _GAUGES["paused"].set(is_paused)
-    for state in RunState:
-        if state not in ENDS and state is not RunState.OPEN:
-            _GAUGES["active_runs"].labels(state.value).set(states.get(state.value, 0))
-
-
-class BudgetUse(NamedTuple):
-    scope: str
-    """Whose budget it is: `repository`, `organization` or `all`."""
-    name: str
-    period: str
-    used_usd: float
-    limit_usd: float
-
-
-def note_budgets(budgets: Iterable[BudgetUse]) -> None:
-    """Note all budgets of which something is used."""
-    _GAUGES["budget_used_usd"].clear()
-    _GAUGES["budget_limit_usd"].clear()
-    for budget in budgets:
-        labels = budget.scope, budget.name, budget.period
-        _GAUGES["budget_used_usd"].labels(*labels).set(budget.used_usd)
-        _GAUGES["budget_limit_usd"].labels(*labels).set(budget.limit_usd)
 
 
 # --- of every process ----------------------------------------------------------------------------

@@ -196,7 +196,6 @@ def test_the_metrics_count_deliveries_by_answer_and_show_what_waits(make):
     counted = {
         ("mergewright_deliveries_total", "202", "accepted"): 1,
         ("mergewright_deliveries_total", "401", "refused"): 1,
-        ("mergewright_acknowledgement_seconds_count",): 1,
         ("mergewright_inbox_deliveries",): 1,
     }
     before = read_metrics()
