@@ -169,7 +169,7 @@ class Intake:
         if outcome == "stopped" and run is not None:
             # The stop is in the store, which the workers read.
             _log.info("asked to stop", run=run.run_id, reason=reason)
-        self._inbox.record_decision(name, outcome, reason)
+        self._inbox.record_decision(name, outcome)
         metrics.count_delivery(outcome)
         (_log.debug if is_routine else _log.info)(outcome, reason=reason)
         if outcome == "accepted" and run is not None:
