@@ -189,7 +189,6 @@ class Wait(Record):
     """Step that is tried again; None: the first one without a record."""
     plan_asked: str | None = None
     """Number of the plan that waits for approval."""
-    is_pause: bool = False
 
 
 class Remember(Protocol):

@@ -5,7 +5,6 @@ the records of store and engine count, not this process's memory. So it makes no
 the process was killed.
 """
 
-import math
 import threading
 from collections.abc import Callable
 
@@ -13,14 +12,12 @@ import structlog
 from pydantic import ValidationError
 
 from agent import steps
-from agent.errors import AgentError, PermanentError, StorageFull, TransientError
+from agent.errors import AgentError, PermanentError, TransientError
 from agent.models.clock import read_clock
 from agent.models.outcome import Outcome
 from agent.models.record import Record
 from agent.models.run import Reason, Remember, Run, Wait
-from agent.models.step import Step
-from agent.runs import waiting
-from agent.runs.waiting import PastWait, RunPostponed
+from agent.runs.waiting import RunPostponed
 from agent.settings import Settings
 from agent.steps import Cancellation
 from agent.store.engine import Engine, EngineStatus, Segment
@@ -41,10 +38,6 @@ class SegmentEnd(Record):
     wait: Wait | None = None
 
 
-class RunsPaused(BaseException):
-    """Stops a run before its next step, with the pause as a sentence; no stage may catch this."""
-
-
 Carry = Callable[[RunRow, Remember, Cancellation], Outcome]
 
 
@@ -53,8 +46,6 @@ class SegmentRunner:
         self._store = store
         self._execute = carry
         self._lock = threading.Lock()
-        self.disk_wait: Wait | None = None
-        """The last wait of a run for space on the disk; None: a segment has begun since."""
         self._cancellations: dict[str, Cancellation] = {}
 
     def __call__(self, run_id: str, remember: Remember) -> str:
@@ -66,26 +57,16 @@ class SegmentRunner:
 
     def _execute_segment(self, run_id: str, remember: Remember) -> SegmentEnd:
         cancellation = self.cancellation(run_id)
-        self.disk_wait, stumbles = None, 0
+        stumbles = 0
         try:
             stored = self._store.get_run(run_id)
             stumbles = stored.wait_count if stored.begin_with is None else 0
             if stored.stop_request:
                 cancellation.set(stored.stop_request, stored.stop_reason)
-
-            def begin_step(name: str, attempt: Callable[[], str]) -> str:
-                # A stopped run only has to post its end, which no pause may delay.
-                if not cancellation.is_set():
-                    self._require_unpaused()
-                return remember(name, attempt)
-
-            outcome = self._execute(stored, begin_step, cancellation)
-        except RunsPaused as pause:
-            _log.info("held", why=str(pause))
-            return SegmentEnd(wait=Wait(reason=str(pause), is_pause=True))
+            outcome = self._execute(stored, remember, cancellation)
         except RunPostponed as postponed:
             wait = postponed.wait
-            self._note_wait(wait, postponed.__cause__)
+            metrics.count_wait(postponed.__cause__)
             seconds = round(wait.until - read_clock())
             _log.warning("waits", run=run_id, seconds=seconds, reason=wait.reason)
             return SegmentEnd(wait=wait)
@@ -98,18 +79,9 @@ class SegmentRunner:
                 raise
             _log.warning("waits", seconds=_TROUBLE_SECONDS, reason=error.message)
             wait = Wait(reason=error.message, until=read_clock() + _TROUBLE_SECONDS)
-            self._note_wait(wait, error)
+            metrics.count_wait(error)
             return SegmentEnd(wait=wait)
         return SegmentEnd(outcome=outcome)
-
-    def _note_wait(self, wait: Wait, cause: BaseException | None) -> None:
-        metrics.count_wait(cause)
-        if isinstance(cause, StorageFull):
-            self.disk_wait = wait
-
-    def _require_unpaused(self) -> None:
-        if pause := self._store.pauses.find():
-            raise RunsPaused(pause.sentence)
 
     def cancellation(self, run_id: str) -> Cancellation:
         with self._lock:
@@ -141,8 +113,8 @@ class Dispatcher:
         self._settings = settings
         # Posts the end of a run that could not post it itself.
         self._deliver = deliver
-        self._unposted: dict[str, tuple[int, float]] = {}
-        """For segments that broke: attempts to post the end, and when the next one is due."""
+        self._post_at: dict[str, float] = {}
+        """When the end of a run whose segment broke is posted again, in seconds since the epoch."""
 
     def run_once(self) -> bool:
         """Record ended runs, stop runs on request, begin the next ones; return if any changed."""
@@ -185,13 +157,12 @@ class Dispatcher:
             return False
         self._runner.forget_run(run_id)
         if status is EngineStatus.BROKEN:
-            self._end_broken_run(stored, result)
-            return False
+            return self._end_broken_run(stored, result)
         try:
-            end = SegmentEnd.model_validate_json(result)
+            # An earlier version may have written fields that are gone.
+            end = SegmentEnd.model_validate_json(result, extra="ignore")
         except ValidationError as problem:
-            self._end_broken_run(stored, f"its result is invalid: {problem}")
-            return False
+            return self._end_broken_run(stored, f"its result is invalid: {problem}")
         if end.wait is not None:
             # The next segment begins with the records of this one; those before are not needed.
             self._engine.forget([_segment(stored, back=1)])
@@ -225,43 +196,29 @@ class Dispatcher:
             cancellation.set(stored.stop_request, stored.stop_reason)
         self._engine.begin(_segment(stored), stored.begin_with)
 
-    def _end_broken_run(self, stored: RunRow, problem: str) -> None:
-        """End a run whose segment broke, after posting its end.
+    def _end_broken_run(self, stored: RunRow, problem: str) -> bool:
+        """Post the end of a run whose segment broke, and end it; return whether it is over now.
 
         Until it is posted, the run is not over, so that the next process posts it if this one ends.
         """
-        name = _segment(stored).name
-        times, due = self._unposted.get(name, (0, 0.0))
-        if read_clock() < due:
-            return
-        if not times:
-            _log.error("run broken", problem=problem)
-        self._unposted[name] = times, math.inf
-        # In a thread: the code host may be slow, and other runs must not wait for it.
-        posting = threading.Thread(target=self._post_end, args=(stored, name, times), daemon=True)
-        posting.start()
-
-    def _post_end(self, stored: RunRow, name: str, times: int) -> None:
-        run = stored.run
+        run, run_id = stored.run, stored.run_id
+        if read_clock() < self._post_at.get(run_id, 0.0):
+            return False
+        _log.error("run broken", problem=problem)
         sentence = (
             "Mergewright failed and cannot continue this run. The operator can find the reason"
             " in the service's log. Remove the label and set it again to start over."
         )
-        outcome = Outcome.for_stopped_run(run.run_id, Reason.INTERNAL, sentence)
+        outcome = Outcome.for_stopped_run(run_id, Reason.INTERNAL, sentence)
         try:
-            try:
-                self._deliver(run, outcome)
-            except Exception as unheard:  # noqa: BLE001  the run ends after some tries
-                _log.error("outcome not posted", run=run.run_id, problem=repr(unheard))
-                past = PastWait(Step.DELIVER, times)
-                waiting.postpone_run(steps.make_agent_error(unheard), Step.DELIVER, past)
-            self._finish(stored, outcome)
-            # The entry in `_unposted` stays: a turn may have read the run before it was over.
-        except RunPostponed as postponed:
-            self._unposted[name] = times + 1, postponed.wait.until
-        except Exception as problem:  # noqa: BLE001  a later turn tries it again
-            _log.error("outcome not stored", run=run.run_id, problem=repr(problem))
-            self._unposted[name] = times, read_clock() + _TROUBLE_SECONDS
+            self._deliver(run, outcome)
+        except Exception as unheard:  # noqa: BLE001  only what may pass is tried again
+            _log.error("outcome not posted", problem=repr(unheard))
+            if isinstance(steps.make_agent_error(unheard), TransientError | PermanentError):
+                self._post_at[run_id] = read_clock() + _TROUBLE_SECONDS
+                return False
+        self._finish(stored, outcome)
+        return True
 
 
 def _segment(stored: RunRow, *, back: int = 0) -> Segment:

@@ -1,11 +1,8 @@
 """What keeps a worker from its work: GitHub, the database, its disk, an intake that is stuck."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
-from agent.models.clock import read_clock
-from agent.models.run import Wait
 from agent.sandbox.limit_probes import require_space
 from agent.service.loops import Heartbeat
 from agent.store.sql_run_store import SqlRunStore
@@ -15,26 +12,12 @@ from agent.telemetry.health import Readiness
 #: An intake that needs longer for one delivery is stuck: after 84 s, it gives up a request that
 #: GitHub leaves without an answer.
 STILL_SECONDS = 120.0
-#: Seconds that a run needs, after it has waited for disk space, to find the disk still full.
-_RETRY_SECONDS = 60.0
 
 
 class WorkerHealth:
-    def __init__(
-        self,
-        home: Path,
-        store: SqlRunStore,
-        heartbeat: Heartbeat,
-        find_disk_wait: Callable[[], Wait | None],
-    ) -> None:
-        """Prepare the checks of a worker's health.
-
-        Args:
-            heartbeat: Heartbeat of the intake.
-            find_disk_wait: Returns the last wait of a run for space on the disk.
-        """
+    def __init__(self, home: Path, store: SqlRunStore, heartbeat: Heartbeat) -> None:
+        """Prepare the checks of a worker's health; the heartbeat is the intake's."""
         self._home, self._store, self._heartbeat = home, store, heartbeat
-        self._find_disk_wait = find_disk_wait
         self.is_signed_in = False
 
     def is_alive(self) -> bool:
@@ -56,9 +39,6 @@ class WorkerHealth:
             return f"The database cannot be written. {failure}"
         if failure := await health.find_failure(lambda: require_space(self._home)):
             return failure
-        wait = self._find_disk_wait()
-        if wait and read_clock() < wait.until + _RETRY_SECONDS:
-            return f"A run waits for its disk. {wait.reason}"
         if not self.is_signed_in:
             return "GitHub has not confirmed the App's key yet. See the log."
         if not self.is_alive():

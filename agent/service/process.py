@@ -91,9 +91,7 @@ class Worker:
         fence.raise_fence(self._lease.require)
         self._heartbeat = Heartbeat()
         runner = SegmentRunner(self._store, self._execute)
-        self._health = WorkerHealth(
-            settings.home, self._store, self._heartbeat, lambda: runner.disk_wait
-        )
+        self._health = WorkerHealth(settings.home, self._store, self._heartbeat)
         self._engine = Engine(
             settings.home, runner, url=find_database(settings), worker=self._lease.number
         )

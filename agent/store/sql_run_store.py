@@ -171,9 +171,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
                     until = 0.0
             if sql_requests.has_new_guidance(session, row):
                 until, begin_with, row.state = 0.0, "", RunState.RECEIVED
-            if wait.is_pause or row.begin_with != begin_with:
-                row.wait_count = 0
-            row.wait_count += not wait.is_pause
+            row.wait_count = row.wait_count + 1 if row.begin_with == begin_with else 1
             row.worker, row.segment, row.not_before = None, row.segment + 1, until
             row.begin_with, row.waits_for = begin_with, wait.reason
 

@@ -224,7 +224,6 @@ def test_TC4_a_plan_that_was_changed_is_approved_by_number_alone(talk):
     [
         ("change", "", "approval", -9_000.0),
         ("approval", "approval", "silent forge", 9_000.0),
-        ("approval", None, "held", 0.0),
     ],
 )
 def test_what_is_said_while_a_run_looks_is_not_lost(talk, kind, begins, ending, clock):
@@ -234,13 +233,10 @@ def test_what_is_said_while_a_run_looks_is_not_lost(talk, kind, begins, ending, 
     assert talk.store.add_guidance(run.run_id, said, time.time() + clock) == "heard"
     if ending == "approval":
         talk.ask(run, PLAN)
-    elif ending == "held":
-        talk.store.postpone_run(run.run_id, Wait(reason="paused", is_pause=True))
     else:
         silent = Wait(reason="silent", until=time.time() - 1, begin_with="approval")
         talk.store.postpone_run(run.run_id, silent)
-    # What is held goes on when it would have gone on before.
-    again = talk.store.claim_run(time.time() + (99_999 if ending == "held" else 0), most=9)
+    again = talk.store.claim_run(time.time(), most=9)
     assert again is not None
     assert again.begin_with == begins
 

@@ -1,23 +1,19 @@
 """What a worker says of itself: whether it lives, and what keeps it from its work."""
 
 import asyncio
-import time
 from types import SimpleNamespace
 
 import pytest
 
 from agent.errors import StoreUnavailable
-from agent.models.run import Wait
 from agent.service import health
 from agent.service.health import WorkerHealth
 
 
 @pytest.fixture
 def made(tmp_path, store):
-    def make(*, seconds=0.0, wait=None, home=tmp_path, keeper=store) -> WorkerHealth:
-        one = WorkerHealth(
-            home, keeper, SimpleNamespace(seconds_since_beat=lambda: seconds), lambda: wait
-        )
+    def make(*, seconds=0.0, keeper=store) -> WorkerHealth:
+        one = WorkerHealth(tmp_path, keeper, SimpleNamespace(seconds_since_beat=lambda: seconds))
         one.is_signed_in = True
         return one
 
@@ -31,8 +27,6 @@ def read(one: WorkerHealth) -> tuple[bool, str | None]:
 
 def test_a_worker_without_a_hindrance_is_ready(made):
     assert read(made()) == (True, None)
-    past = Wait(reason="The disk of /srv is full.", until=time.time() - 100)
-    assert read(made(wait=past)) == (True, None)
 
 
 def test_what_keeps_a_worker_from_its_work_is_named(made, monkeypatch):
@@ -44,8 +38,6 @@ def test_what_keeps_a_worker_from_its_work_is_named(made, monkeypatch):
         False,
         "The database cannot be written. PostgreSQL is currently unavailable.",
     )
-    full = Wait(reason="The disk of /srv is full.", until=time.time() + 5)
-    assert read(made(wait=full)) == (False, f"A run waits for its disk. {full.reason}")
     unknown = made()
     unknown.is_signed_in = False
     ready, reason = read(unknown)
