@@ -18,14 +18,11 @@ from agent import limits, steps, workflow
 from agent.desk import Compose, Desk, make_redactor
 from agent.errors import (
     AgentError,
-    BudgetReached,
     CodeHostLimited,
     IndexUnavailable,
     ModelUnavailable,
-    ModelUnusable,
     PermanentError,
     PolicyRefused,
-    SandboxMissing,
     StorageFull,
     VersionUnknown,
 )
@@ -56,13 +53,6 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 
 Say = Callable[[str], None]
-
-_FOR_OPERATOR = (
-    (ModelUnusable, "The model cannot be used."),
-    (StorageFull, "The service's disk is full."),
-    (SandboxMissing, "The service cannot start a sandbox."),
-)
-_INTERNAL = "The service has an internal problem."
 
 
 def execute_run(
@@ -154,14 +144,11 @@ def _report_wait(postponed: RunPostponed, run_progress: RunProgress) -> None:
     """Show on the issue why the run waits; problems of the service in general words."""
     wait = postponed.wait
     match postponed.__cause__:
-        case BudgetReached(until=until):
-            # Show when the budget is free again; the run itself looks more often.
-            run_progress.show_wait(until or wait.until, wait.reason)
         case ModelUnavailable() | IndexUnavailable() | CodeHostLimited():
             run_progress.show_wait(wait.until, wait.reason)
-        case PermanentError() as cause:
-            words = next((text for kind, text in _FOR_OPERATOR if isinstance(cause, kind)), "")
-            run_progress.show_wait(wait.until, words or _INTERNAL, for_operator=True)
+        case PermanentError():
+            words = "The service has an internal problem."
+            run_progress.show_wait(wait.until, words, for_operator=True)
 
 
 # --- from the first step to the exit --------------------------------------------------------------

@@ -18,16 +18,13 @@ from agent.errors import (
 )
 from agent.models.clock import read_clock
 from agent.models.run import Wait
-from agent.models.step import AnyStep, Step
+from agent.models.step import AnyStep
 
 #: Maximum number of waits of a run: about six hours.
 MOST_WAITS = 32
-#: Maximum number of waits to post an end: about an hour.
-_MOST_TELLINGS = 11
 #: A sandbox that is lost or does not start repeatedly has a cause that waiting does not remove.
 _MOST_LOST = 3
 _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 900.0
-_BUDGET_SECONDS = 3600.0
 #: An approval wakes the run; without one it looks once a day, for two weeks.
 _APPROVAL_SECONDS = 86_400.0
 _MOST_APPROVAL_WAITS = 14
@@ -62,14 +59,11 @@ def postpone_run(problem: AgentError, step_at: AnyStep | None, waited: PastWait 
     believed = isinstance(problem, CodeHostLimited | BudgetReached) or times < MOST_WAITS
     if isinstance(problem, CodeHostLimited | ModelUnavailable) and problem.until and believed:
         until = problem.until
-        if isinstance(problem, BudgetReached):
-            # The operator may raise the budget meanwhile.
-            until = min(until, read_clock() + _BUDGET_SECONDS)
     elif isinstance(problem, ApprovalAwaited):
         if times >= _MOST_APPROVAL_WAITS:
             return
         until = read_clock() + _APPROVAL_SECONDS
-    elif times < _find_most_waits(problem, step_at):
+    elif times < (_MOST_LOST if isinstance(problem, SandboxLost) else MOST_WAITS):
         until = read_clock() + min(_SHORTEST_WAIT * 2.0**times, _LONGEST_WAIT)
     else:
         return
@@ -85,12 +79,6 @@ def postpone_run(problem: AgentError, step_at: AnyStep | None, waited: PastWait 
     asked = problem.plan if isinstance(problem, ApprovalAwaited) else None
     wait = Wait(reason=problem.message, until=until, begin_with=after, plan_asked=asked)
     raise RunPostponed(wait) from problem
-
-
-def _find_most_waits(problem: AgentError, step_at: AnyStep | None) -> int:
-    if isinstance(problem, SandboxLost):
-        return _MOST_LOST
-    return _MOST_TELLINGS if step_at == Step.DELIVER else MOST_WAITS
 
 
 def write_sentence(problem: AgentError, waited: PastWait | None) -> str:

@@ -1,8 +1,6 @@
 """The dollars that requests to models have cost, or may cost, in the store's table."""
 
-from datetime import UTC, datetime
-
-from sqlalchemy import ColumnElement, delete, func
+from sqlalchemy import delete, func
 from sqlmodel import Session, col, select, update
 
 from agent.errors import BudgetReached, BudgetSpent
@@ -14,6 +12,8 @@ from agent.store.sql_tables import SpendingRow
 _DAY = 86_400.0
 #: Seconds after which a row is deleted; no run lasts, and no budget counts, longer.
 _KEPT = 30 * _DAY
+#: Seconds until a run looks again whether a budget that is used up has enough left.
+_LOOK_SECONDS = 3600.0
 #: Dollars by which sums of the same costs may differ because they were added in another order.
 _ROUNDING = 1e-9
 
@@ -42,10 +42,13 @@ class SqlSpendings:
         with self._database.write() as session:
             session.execute(delete(SpendingRow).where(col(SpendingRow.at) <= now - _KEPT))
             require_left(session.exec(of_run).one() or 0.0, usd, limits.of_run)
-            free_at = {budget: _find_free(session, usd, budget, now) for budget in limits.budgets}
-            last = max(filter(free_at.get, free_at), key=free_at.__getitem__, default=None)
-            if last is not None:
-                raise _make_reached(last, usd, free_at[last])
+            for budget in limits.budgets:
+                if _sum_spent(session, budget, now) + usd > budget.usd + _ROUNDING:
+                    raise BudgetReached(
+                        f"{budget.title} is used up. The run continues automatically when enough"
+                        f" is left: its next request could cost ${usd:.4f}.",
+                        now + _LOOK_SECONDS,
+                    )
             session.add(row)
             session.flush()
             return row.number or 0
@@ -62,36 +65,10 @@ class SqlSpendings:
             return session.exec(asked).one() or 0.0
 
 
-def _find_free(session: Session, usd: float, budget: SpendingBudget, now: float) -> float:
-    """Find when a budget allows so many dollars, in seconds since the epoch; 0: now."""
-    missing = usd - (budget.usd - _sum_spent(session, budget, now))
-    if missing <= 0:
-        return 0.0
-    rows = select(SpendingRow.at, SpendingRow.usd).where(*_select_budget(budget, now))
-    seconds = budget.days * _DAY
-    for at, old in session.exec(rows.order_by(col(SpendingRow.at))):
-        missing -= old
-        if missing <= _ROUNDING:
-            return at + seconds
-    return now + seconds
-
-
 def _sum_spent(session: Session, budget: SpendingBudget, now: float) -> float:
-    within = _select_budget(budget, now)
-    return session.exec(select(func.sum(SpendingRow.usd)).where(*within)).one() or 0.0
-
-
-def _select_budget(budget: SpendingBudget, now: float) -> tuple[ColumnElement[bool], ...]:
-    recent = col(SpendingRow.at) > now - budget.days * _DAY
+    spent = select(func.sum(SpendingRow.usd)).where(col(SpendingRow.at) > now - budget.days * _DAY)
     if budget.repository_id is not None:
-        return recent, col(SpendingRow.repository_id) == budget.repository_id
-    return (recent, col(SpendingRow.owner) == budget.owner) if budget.owner else (recent,)
-
-
-def _make_reached(budget: SpendingBudget, usd: float, until: float) -> BudgetReached:
-    when = datetime.fromtimestamp(until, UTC)
-    return BudgetReached(
-        f"{budget.title} is used up until {when:%Y-%m-%d %H:%M} UTC. The run then continues"
-        f" automatically. Its next request could cost ${usd:.4f}.",
-        until,
-    )
+        spent = spent.where(col(SpendingRow.repository_id) == budget.repository_id)
+    elif budget.owner:
+        spent = spent.where(col(SpendingRow.owner) == budget.owner)
+    return session.exec(spent).one() or 0.0
