@@ -9,7 +9,6 @@ from agent.models.step import Step
 from agent.models.ticket import Guidance
 from agent.publishing import messages
 from agent.store.sql_requests import (
-    MOST_ANSWERED,
     MOST_GUIDANCE,
     MOST_ROUNDS,
     QUIET_SECONDS,
@@ -20,16 +19,13 @@ from agent.store.sql_tables import FollowUpRequest, RunRow
 from agent.text import sanitise
 
 ANSWERS_EXHAUSTED = (
-    f"This run has reached its limit of {MOST_GUIDANCE} answers and plan changes, or"
-    f" {MOST_ANSWERED} continuations. Put your request in the issue's text, then comment"
-    " `/mergewright retry` when this run has finished."
+    f"This run has reached its limit of {MOST_GUIDANCE} answers and plan changes. Put your request"
+    " in the issue's text, then comment `/mergewright retry` when this run has finished."
 )
 ROUND_REFUSALS: dict[FollowUpResult, str] = {
     "over": "No Mergewright pull request is open here, so there is nothing to continue.",
     "full": f"This pull request has had its {MOST_ROUNDS} rounds. A person has to continue.",
 }
-#: Maximum number of times that a run may get its money and time, the first time included.
-MOST_GRANTS = 5
 
 
 class CommandImpossible(Exception):
@@ -130,11 +126,6 @@ def retry_run(author: CommandAuthor, run: RunRow, store: SqlRunStore, now: float
     if not may_go_on(run):
         follow_up(author, run, find_ended_kind(run) or "review", store, now)
         return
-    if run.grants >= MOST_GRANTS:
-        raise CommandImpossible(
-            f"This run was granted its budget {run.grants} times. The operator can continue it"
-            " on the dashboard. Or make the issue smaller."
-        )
     begin_with = run.outcome.stopped_at if run.outcome else None
     note = author.make_guidance("command", "retry")
     try:

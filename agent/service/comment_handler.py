@@ -38,8 +38,6 @@ _REFUSED_SECONDS, _MOST_REFUSED = 60.0, 10_000
 #: Maximum number of text answers in one conversation within an hour; further comments get only a
 #: reaction.
 _MOST_ANSWERS, _ANSWERS_SECONDS, _MOST_PLACES = 10, 3600.0, 10_000
-#: Maximum number of runs of one issue that comments start; for more, a person has to set the label.
-_MOST_BEGUN = 10
 #: Seconds within which, as a rule, a run is over after it has posted its questions, even if another
 #: worker takes it over in between.
 _ENDING_SECONDS = 60.0
@@ -78,7 +76,9 @@ class CommentHandler:
         if run is not None and _is_older(comment, run, command):
             return Decision("ignored", f"written before run {run.run_id}")
         if command is None and run is not None and control.is_awaiting_approval(run):
-            return self._name_approval(comment, run)
+            # Only a command approves a plan; the status comment names it.
+            self._react(comment, _CANNOT)
+            return Decision("ignored", f"no command, and plan {run.plan_asked} waits for one")
         # Requests on a pull request, handled above, count even if they were deleted meanwhile.
         if comment.place == "issue" and not self._intake_api.has_comment(at, comment.comment_id):
             return Decision("ignored", "deleted before it was read")
@@ -115,12 +115,6 @@ class CommentHandler:
                 return Decision("postponed", "a run of the repository may just have opened it")
             if request is not None:
                 return Decision("ignored", "no pull request of ours", is_routine=True)
-        if command is None and run is not None and control.is_awaiting_approval(run):
-            # Only once for each plan: a program that answers us must not be answered again.
-            if self._store.has_guidance(run.run_id, f"plan:{run.plan_asked}"):
-                return Decision(
-                    "ignored", f"no command, and the plan {run.plan_asked} is waiting for one"
-                )
         return None
 
     def _is_answer(self, comment: Comment, run: RunRow | None) -> bool:
@@ -180,18 +174,6 @@ class CommentHandler:
         )
 
     # --- effects of comments ----------------------------------------------------------------------
-
-    def _name_approval(self, comment: Comment, run: RunRow) -> Decision:
-        """Explain once for each plan that only a command approves it: other words are ambiguous."""
-        plan = run.plan_asked
-        words = (
-            f"Plan `{plan}` needs approval. Comment `/mergewright approve {plan}` to start it,"
-            " or `/mergewright plan …` followed by what to change. Other comments have no effect."
-        )
-        self._intake_api.explain_refusal(comment.subject, words, key=f"plan-{plan}")
-        author = _make_author(comment)._replace(comment=f"plan:{plan}")
-        self._store.note_guidance(run.run_id, author.make_guidance("remark", comment.body))
-        return Decision("ignored", f"no command, and the plan {plan} is waiting for one")
 
     def _accept_answer(self, comment: Comment, run: RunRow | None, now: float) -> Decision:
         assert run is not None  # noqa: S101  `_is_answer` has found that
@@ -273,9 +255,6 @@ class CommentHandler:
     ) -> Decision:
         if comment.on_pull:
             raise CommandImpossible("This command works only on the issue. Comment there.")
-        begun = run.run.snapshot if run is not None else None
-        if begun and (begun.approved_at, begun.actor_id) == (comment.at, comment.author_id):
-            return Decision("heard", "the comment has started a run before")
         if run is not None and run.active:
             if run.stop_request:
                 return Decision("postponed", f"run {run.run_id} of this issue is being stopped")
@@ -283,15 +262,20 @@ class CommentHandler:
                 f"Run {run.run_id} is still running. `/mergewright stop` ends it;"
                 " `/mergewright explain` shows its state."
             )
-        if run is not None and run.run.attempt >= _MOST_BEGUN:
-            raise CommandImpossible(
-                f"This issue has had {run.run.attempt} runs, so comments no longer start one."
-                " Remove the label and set it again."
-            )
+        request = self._make_request(comment, plan_first=plan_first)
+        decided = intake.accept_request(
+            request, self._intake_api, self._store, now=now, delivery_id=delivery_id
+        )
+        if decided.outcome == "ignored":
+            raise CommandImpossible(f"No run was started: {decided.reason}.")
+        if decided.outcome == "accepted":
+            self._react(comment, _DONE)
+        return decided
+
+    def _make_request(self, comment: Comment, *, plan_first: bool) -> Request:
+        """Make the request of a command: the issue's text as it is now, with the label."""
         text = self._intake_api.read_text(comment.subject)
-        if text is None:
-            return Decision("ignored", "the issue no longer exists")
-        if text.state == "closed" or text.locked or text.is_pull_request:
+        if text is None or text.state == "closed" or text.locked or text.is_pull_request:
             raise CommandImpossible("The issue is closed or locked, so no run can start.")
         if text.changed_at is not None and text.changed_at >= comment.at:
             raise CommandImpossible(
@@ -315,20 +299,9 @@ class CommentHandler:
             approved_at=comment.at,
             by_label=is_labelled,
         )
-        decided = intake.accept_request(
-            Request(
-                snapshot=snapshot, label=label, clone_url=comment.clone_url, plan_first=plan_first
-            ),
-            self._intake_api,
-            self._store,
-            now=now,
-            delivery_id=delivery_id,
+        return Request(
+            snapshot=snapshot, label=label, clone_url=comment.clone_url, plan_first=plan_first
         )
-        if decided.outcome == "ignored":
-            raise CommandImpossible(f"No run was started: {decided.reason}.")
-        if decided.outcome == "accepted":
-            self._react(comment, _DONE)
-        return decided
 
     # --- how it is answered --------------------------------------------------------------------
 

@@ -63,8 +63,6 @@ def add_entry(
 
 
 def note_guidance(session: Session, row: RunRow, guidance: Guidance) -> None:
-    if guidance.kind == "remark":
-        return
     via: Via = "dashboard" if guidance.comment.startswith(_DASHBOARD) else "github"
     action = guidance.words if guidance.kind == "command" else guidance.kind
     add_entry(session, action, guidance.by, via, run=row.run_id, repository=row.repository)

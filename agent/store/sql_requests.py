@@ -25,8 +25,6 @@ FollowUpResult = Literal["queued", "joined", "after", "full", "over"]
 after the active run; there were too many; the pull request is not open."""
 
 MOST_GUIDANCE = 20
-MOST_ANSWERED = 5
-"""Maximum number of times that answers continue a run that ended with questions."""
 MOST_ROUNDS = 20
 """Maximum number of follow-ups of one pull request, of all kinds."""
 #: Follow-ups reserved for people: red checks and conflicts cannot use them up.
@@ -49,11 +47,6 @@ class RunRequests:
         with self._database.read() as session:
             return _has_guidance(session, run_id, comment)
 
-    def note_guidance(self, run_id: str, guidance: Guidance) -> None:
-        """Store guidance without any effect on the run."""
-        with self._database.write() as session:
-            _store_guidance(session, run_id, guidance)
-
     def add_guidance(
         self, run_id: str, guidance: Guidance, now: float, quiet: float = QUIET_SECONDS
     ) -> GuidanceResult:
@@ -73,7 +66,7 @@ class RunRequests:
             is_full = len(_list_request_numbers(session, run_id)) >= MOST_GUIDANCE
             if guidance.kind == "answer" and not row.active:
                 require_no_other(session, row)
-                if is_full or row.retries >= MOST_ANSWERED:
+                if is_full:
                     return "full"
                 requeue_run(row, "", now)
             elif not _is_awaited(session, row, guidance):

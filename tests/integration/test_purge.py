@@ -22,6 +22,7 @@ from agent.settings import Settings
 from agent.store.engine import Engine, Segment
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import GuidanceRow
 from agent.telemetry import signature
 from agent.telemetry.run_events import PUBLISHED, RunEvents
 from tests import run_samples
@@ -66,8 +67,9 @@ class Service:
         self.inbox.append([delivery])
         self.inbox.record_decision(delivery.delivery_id, "accepted")
         self.store.add_run(run, at, delivery_id=delivery.delivery_id)
-        said = Guidance(kind="answer", words=CANARY, by="otto", at="2026", comment=f"c{number}")
-        self.store.note_guidance(run_id, said)
+        said = Guidance(kind="command", words=CANARY, by="otto", at="2026", comment=f"c{number}")
+        with self.store._database.write() as session:
+            session.add(GuidanceRow(run_id=run_id, **said.model_dump()))
         self.engine.begin(Segment(run_id=run_id))
         self.write_log(run_id)
         if state is not RunState.EDITING:
