@@ -12,9 +12,7 @@ deliveries, and asks the code host for missed ones.
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent import futures
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import structlog
@@ -48,7 +46,7 @@ _log = structlog.get_logger()
 
 _BEAT_SECONDS = 1.0
 #: A code host that cannot be reached at the start is asked again after so long.
-_ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
+_ASK_SECONDS = (1.0, 5.0, 20.0)
 #: Maximum seconds for the current steps at a stop; service managers kill a process after 90 s.
 _DRAIN_SECONDS = 60.0
 #: Maximum seconds for the intake at a stop; as a rule, one delivery takes no longer.
@@ -219,10 +217,6 @@ def _choose_seconds(settings: Settings) -> float:
     return _RECONCILE_SECONDS if settings.public_url else _FETCH_SECONDS
 
 
-def _thread(name: str, target: Callable[..., object], *args: object) -> threading.Thread:
-    return threading.Thread(target=target, args=args, name=name, daemon=True)
-
-
 def watch_heartbeat(
     inbox: Inbox,
     heartbeat: Heartbeat,
@@ -250,7 +244,6 @@ def watch_heartbeat(
 
 
 def wait_until_known(access: Access, inbox: Inbox, stop: threading.Event) -> bool:
-        inbox.beat()
     """Ask the code host for our login until it answers; return whether it did before `stop`.
 
     No delivery is decided before: a server at a wrong address would seem to deny every request.
@@ -259,15 +252,16 @@ def wait_until_known(access: Access, inbox: Inbox, stop: threading.Event) -> boo
         SettingsInvalid: The server is not the code host, or does not know us.
     """
     for pause in itertools.chain(_ASK_SECONDS, itertools.repeat(_ASK_SECONDS[-1])):
+        inbox.beat()
         try:
             _log.info("signed in to the code host", login=access.login())
-            return answer.set_result(None)
-        except Exception as problem:  # noqa: BLE001  raised again in the waiting thread
-            if isinstance(problem, SettingsInvalid) or not isinstance(problem, AgentError):
-                return answer.set_exception(problem)
+            return not stop.is_set()
+        except SettingsInvalid:
+            raise
+        except AgentError as problem:
             _log.error(
                 "not signed in to the code host", problem=problem.message, again_in_seconds=pause
             )
         if stop.wait(pause):
-            return None
-    return None
+            return False
+    return False
