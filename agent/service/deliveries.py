@@ -12,7 +12,7 @@ import structlog
 
 from agent.conversation import events
 from agent.conversation.events import Comment, ConversationEvent, Withdrawal
-from agent.errors import AccessLost, AgentError, CodeHostLimited, RunStopped, TransientError
+from agent.errors import AccessLost, AgentError, CodeHostLimited, PermanentError, RunStopped
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.clock import read_clock
 from agent.service import intake, loops, pull_outcomes
@@ -35,8 +35,6 @@ _FAILURES_IN_A_ROW = 3
 _SOON_SECONDS, _PUT_OFF_SHARE, _LATE_SECONDS = 0.5, 0.1, 60.0
 #: Age up to which a delivery is retried if GitHub denies access.
 _ACCESS_SECONDS = 300.0
-#: Number of tries after an unforeseen error.
-_TRIES = 3
 
 
 class _Retry(NamedTuple):
@@ -45,8 +43,6 @@ class _Retry(NamedTuple):
     at: float = 0.0
     """Seconds since the epoch."""
     failures: int = 0
-    faults: int = 0
-    """Number of unforeseen errors among the failures."""
 
 
 class Intake:
@@ -116,24 +112,19 @@ class Intake:
             if not isinstance(problem, AccessLost) or age > _ACCESS_SECONDS:
                 return Decision("ignored", problem.message)
             why = problem.message
-        except AgentError as problem:
-            # After a wrong setting, we retry until the operator corrects it, however long.
-            old = self._clock.now() - delivery.received_at > 86_400.0
-            if isinstance(problem, TransientError) and old:
-                return Decision("ignored", f"could not be processed for a day: {problem.message}")
-            at = problem.until if isinstance(problem, CodeHostLimited) else None
-            why = problem.message
         except Exception as problem:  # noqa: BLE001  one bad delivery must not stop the rest
-            why = type(problem).__name__
-            _log.error("delivery failed", exc_info=problem)
-            retry = retry._replace(faults=retry.faults + 1)
-            if retry.faults >= _TRIES:
-                details = f"{why}, {_TRIES} times; see the worker's log"
-                return Decision("failed", f"could not be processed: {details}")
+            why = problem.message if isinstance(problem, AgentError) else type(problem).__name__
+            if not isinstance(problem, AgentError):
+                _log.error("delivery failed", exc_info=problem)
+            # After a wrong setting, we retry until the operator corrects it, however long.
+            is_old = self._clock.now() - delivery.received_at > 86_400.0
+            if is_old and not isinstance(problem, PermanentError):
+                return Decision("ignored", f"could not be processed for a day: {why}")
+            at = problem.until if isinstance(problem, CodeHostLimited) else None
         now = self._clock.now()
         if at is None:
             at = now + _RETRY_SECONDS[min(retry.failures, len(_RETRY_SECONDS) - 1)]
-        self._retries[delivery.delivery_id] = _Retry(at, retry.failures + 1, retry.faults)
+        self._retries[delivery.delivery_id] = _Retry(at, retry.failures + 1)
         _log.warning("delivery postponed", problem=why, seconds=round(at - now))
         return None
 

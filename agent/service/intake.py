@@ -26,7 +26,7 @@ _FRESH_SECONDS = 60.0
 
 
 class Decision(NamedTuple):
-    outcome: Literal["accepted", "stopped", "heard", "ignored", "postponed", "failed"]
+    outcome: Literal["accepted", "stopped", "heard", "ignored", "postponed"]
     """As the inbox stores it; but `postponed` is not stored: the delivery is decided again."""
     reason: str
     run: Run | None = None

@@ -17,8 +17,9 @@ def outcomes(inbox, count):
     return [inbox.find(f"d{number}").outcome for number in range(1, count + 1)]
 
 
-def test_a_delivery_that_cannot_be_decided_now_holds_no_other_up(inbox, store):
-    gate = Gate({1: CodeHostUnavailable("away")})
+@pytest.mark.parametrize("problem", [CodeHostUnavailable("away"), ZeroDivisionError()])
+def test_a_delivery_that_cannot_be_decided_now_holds_no_other_up(inbox, store, problem):
+    gate = Gate({1: problem})
     inbox.append([delivery(1), delivery(2)])
     intake = deliveries.Intake(inbox, store, gate, SETTINGS)
     assert intake.run_once()
