@@ -15,7 +15,6 @@ from pathlib import Path
 
 from agent.desk import Compose
 from agent.errors import AgentError, InternalError, ProcessEnding
-from agent.git.folders import delete_folder
 from agent.models.clock import read_clock
 from agent.models.outcome import Outcome
 from agent.models.record import replace
@@ -35,6 +34,10 @@ _LOOK_SECONDS = 0.5
 _MOST_RUNS = 500
 
 
+Execute = Callable[[Remember], tuple[Outcome, dict[str, float]]]
+"""Carries a run with a recorder of its steps; see `executor.execute_run`."""
+
+
 @dataclass
 class CommandOutcome:
     """How a command ended its work on a run; without outcome and problem it was interrupted."""
@@ -44,6 +47,24 @@ class CommandOutcome:
     problem: Exception | None = None
     at: str | None = None
     """The last step that was begun; None: none was."""
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def carry(self, execute: Execute, remember: Remember) -> str:
+        """Carry the run, in the engine's thread; return the outcome as JSON."""
+
+        def begin_step(name: str, attempt: Callable[[], str]) -> str:
+            self.at = name
+            return remember(name, attempt)
+
+        try:
+            outcome, self.seconds = execute(begin_step)
+            self.outcome = outcome
+        except Exception as problem:
+            self.problem = problem
+            raise ProcessEnding from problem
+        finally:
+            self.over.set()
+        return outcome.model_dump_json()
 
 
 @contextmanager
@@ -108,50 +129,36 @@ def execute_run(
         SettingsInvalid: The operator's settings are wrong.
         StorageFull: The disk is full.
     """
-    run, ended, over = stored.run, CommandOutcome(), threading.Event()
-    cancellation = Cancellation()
+    run, ended, cancellation = stored.run, CommandOutcome(), Cancellation()
     folder = folders.make_run_folder(settings.home, run)
 
-    def run_segment(run_id: str, remember: Remember) -> str:
-        def begin_step(name: str, attempt: Callable[[], str]) -> str:
-            ended.at = name
-            return remember(name, attempt)
+    def execute(remember: Remember) -> tuple[Outcome, dict[str, float]]:
+        return executor.execute_run(
+            stored,
+            store,
+            settings,
+            compose,
+            remember,
+            watcher,
+            cancellation=cancellation,
+            say=say,
+        )
 
-        try:
-            outcome, ended.seconds = executor.execute_run(
-                stored,
-                store,
-                settings,
-                compose,
-                begin_step,
-                watcher,
-                cancellation=cancellation,
-                say=say,
-            )
-        except Exception as problem:
-            ended.problem = problem
-            raise ProcessEnding from problem
-        else:
-            ended.outcome = outcome
-        finally:
-            over.set()
-        return outcome.model_dump_json()
-
-    engine = Engine(folder, run_segment)
+    engine = Engine(folder, lambda run_id, remember: ended.carry(execute, remember))
     segment = Segment(run_id=run.run_id, number=stored.segment)
     try:
         engine.launch()
         try:
             engine.begin(segment, stored.begin_with)
-            while not (over.wait(_LOOK_SECONDS) or _was_over(engine, segment, ended)):
+            while not (ended.over.wait(_LOOK_SECONDS) or _was_over(engine, segment, ended)):
                 stop_if_asked(store, run.run_id, cancellation)
         except KeyboardInterrupt:
             cancellation.break_off()
-            while not over.wait(BREAK_OFF_SECONDS) and _is_lasting(ended.at):
+            while not ended.over.wait(BREAK_OFF_SECONDS) and _is_lasting(ended.at):
                 pass  # a step with visible effects is finished
     finally:
         engine.close()
-        _note_end(store, stored, ended, folder)
+        _note_end(store, run, ended, folder)
     if ended.problem is not None:
         raise ended.problem
     return ended.outcome or _interrupted(run), ended.seconds
@@ -184,13 +191,7 @@ def _interrupted(run: Run) -> Outcome:
     return Outcome.for_stopped_run(run.run_id, Reason.INTERRUPTED, sentence)
 
 
-def _note_end(store: SqlRunStore, stored: RunRow, ended: CommandOutcome, folder: Path) -> None:
-    """Note how a run ended; if no step was begun, delete the run instead."""
-    run = stored.run
-    if ended.outcome is None and ended.at is None and not stored.retries:
-        store.forget_run(run.run_id)
-        delete_folder(folder)
-        return
+def _note_end(store: SqlRunStore, run: Run, ended: CommandOutcome, folder: Path) -> None:
     outcome = ended.outcome or _interrupted(run)
     if ended.problem is not None:
         outcome = replace(outcome, sentence=str(ended.problem))

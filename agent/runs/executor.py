@@ -82,27 +82,8 @@ def execute_run(
     folder = folders.make_run_folder(settings.home, run)
     store = keeper.files.open(run.run_id, folder).store if keeper.files else None
     events = RunEvents(folder / run_events.FILE_NAME, store)
-    redactor = make_redactor(settings)
-    log = RunLog(folder / "run.log", redactor)
-
-    def report_line(line: str) -> None:
-        # The line may quote tests, findings and issues, and so show a secret.
-        line = redactor(line)
-        log.line(line)
-        say(line)
-
-    desk = compose(
-        say=report_line,
-        redactor=redactor,
-        stopped=cancellation,
-        events=events,
-        signing_key=signature.load_key(settings),
-        grants=stored.grants,
-        memory=keeper,
-    )
-    if desk.models is not None:
-        counted = CountedModels(desk.models, keeper.spendings, _make_limits(stored, settings))
-        desk = dataclasses.replace(desk, models=counted)
+    log = RunLog(folder / "run.log", make_redactor(settings))
+    desk = _make_desk(stored, keeper, settings, compose, log, events, cancellation, say)
     run_progress = RunProgress(stored, desk, keeper.set_state)
     step = Steps(
         events,
@@ -126,6 +107,37 @@ def execute_run(
         with suppress(AgentError):  # the run's next segment begins with the stored files
             events.store()
     return outcome, {str(name): seconds for name, seconds in step.seconds.items()}
+
+
+def _make_desk(
+    stored: RunRow,
+    keeper: SqlRunStore,
+    settings: Settings,
+    compose: Compose,
+    log: RunLog,
+    events: RunEvents,
+    cancellation: Cancellation,
+    say: Say,
+) -> Desk:
+    def report_line(line: str) -> None:
+        # The line may quote tests, findings and issues, and so show a secret.
+        line = log.redactor(line)
+        log.line(line)
+        say(line)
+
+    desk = compose(
+        say=report_line,
+        redactor=log.redactor,
+        stopped=cancellation,
+        events=events,
+        signing_key=signature.load_key(settings),
+        grants=stored.grants,
+        memory=keeper,
+    )
+    if desk.models is None:
+        return desk
+    counted = CountedModels(desk.models, keeper.spendings, _make_limits(stored, settings))
+    return dataclasses.replace(desk, models=counted)
 
 
 def _make_limits(stored: RunRow, settings: Settings) -> SpendingLimits:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 from sqlalchemy import func
-from sqlmodel import Session, col, delete, select, update
+from sqlmodel import Session, col, select, update
 
 from agent import settings
 from agent.models.outcome import Outcome, PullEnd
@@ -112,11 +112,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
             row.worker, row.state, row.started_at = worker, RunState.TRIAGING, now
             _note_command(session, "resume", row)
             return row
-
-    def forget_run(self, run_id: str) -> None:
-        """Delete the row of a run that ended before its first step."""
-        with self._database.write() as session:
-            session.execute(delete(RunRow).where(col(RunRow.run_id) == run_id))
 
     def end_dead_commands(self, now: float) -> None:
         with self._database.read() as session:
