@@ -55,7 +55,6 @@ class Database:
         self,
         path: Path,
         tables: Sequence[Table],
-        consequence: str,
         *,
         url: str | None = None,
         busy_seconds: float,
@@ -63,8 +62,6 @@ class Database:
         """Open the database; create file and tables, or bring older tables up to date.
 
         Args:
-            consequence: What moving a damaged file away leads to: the last words of the message
-                that advises to move it.
             url: URL of PostgreSQL; None: the file is used.
             busy_seconds: Maximum wait for a lock.
 
@@ -73,7 +70,7 @@ class Database:
             StoreUnusable: The database is damaged, of a later version, or the file is no database.
             StoreUnavailable: Another process holds the lock.
         """
-        self.path, self._consequence = path, consequence
+        self.path = path
         self.is_server = url is not None
         self.name = "PostgreSQL" if url else str(path)
         self.guard: Callable[[Connection], None] = lambda connection: None
@@ -126,7 +123,7 @@ class Database:
         with self.connect() as connection:
             result = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
         if result != "ok":
-            raise _make_damaged(self.name, str(result), self._consequence)
+            raise _make_damaged(self.name, str(result))
 
     def prove_writable(self) -> None:
         """Write to the disk now; raises what `write` does."""
@@ -139,7 +136,7 @@ class Database:
 
     @contextmanager
     def translate_errors(self) -> Iterator[None]:
-        with translate_errors(self.name, self._consequence):
+        with translate_errors(self.name):
             yield
 
     def _lock_writers(self, name: str) -> None:
@@ -250,7 +247,7 @@ def _require_regular(path: Path) -> None:
 
 
 @contextmanager
-def translate_errors(name: str, consequence: str) -> Iterator[None]:
+def translate_errors(name: str) -> Iterator[None]:
     """Raise our errors in place of the driver's.
 
     Args:
@@ -269,13 +266,13 @@ def translate_errors(name: str, consequence: str) -> Iterator[None]:
         if code.startswith(("SQLITE_FULL", "53100")):
             raise StorageFull(f"The disk of {name} is full. Free some space.") from problem
         if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002")):
-            raise _make_damaged(name, str(cause), consequence) from problem
+            raise _make_damaged(name, str(cause)) from problem
         raise StoreUnavailable(f"{name} is currently unavailable: {cause}.") from problem
 
 
-def _make_damaged(name: str, cause: str, consequence: str) -> StoreUnusable:
+def _make_damaged(name: str, cause: str) -> StoreUnusable:
     way_out = "restore it from a backup"
     if Path(name).is_absolute():
         short = Path(name).name
-        way_out += f", or move it away with {short}-wal and {short}-shm{consequence}"
-    return StoreUnusable(f"{name} is damaged ({cause}). Stop the service, {way_out}")
+        way_out += f", or move it away with {short}-wal and {short}-shm to begin anew"
+    return StoreUnusable(f"{name} is damaged ({cause}). Stop the service, {way_out}.")

@@ -47,7 +47,6 @@ _NOTED_SECONDS = 5.0
 _WORKFLOW = "carry"
 _BROKEN = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED")
 _OVER = ("SUCCESS", *_BROKEN)
-_CONSEQUENCE = "; active runs then start over and find what they already wrote."
 
 
 class Segment(Record):
@@ -124,7 +123,7 @@ class Engine:
         try:
             if self._url is None:
                 database.create_file(self.path)
-            with database.translate_errors(self._name, _CONSEQUENCE):
+            with database.translate_errors(self._name):
                 if self._url is None:
                     # Readers and the writer do not wait for each other; every commit is on disk.
                     with closing(sqlite3.connect(self.path, timeout=10.0)) as connection:
@@ -253,7 +252,7 @@ class Engine:
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
-        with database.translate_errors(self._name, _CONSEQUENCE):
+        with database.translate_errors(self._name):
             try:
                 yield
             except error.DBOSException as problem:
@@ -262,7 +261,7 @@ class Engine:
 
 def create_tables(url: str) -> None:
     """Create the tables that an empty PostgreSQL database lacks, without carrying runs."""
-    with database.translate_errors("PostgreSQL", _CONSEQUENCE):
+    with database.translate_errors("PostgreSQL"):
         DBOS.migrate(url)
 
 
@@ -271,7 +270,7 @@ def forget_segments(home: Path, url: str | None, runs: Iterable[PurgedRun]) -> N
     names = [f"{run.run_id}/{number}" for run in runs for number in range(1, run.segment + 1)]
     if not names or (url is None and not (home / FILE_NAME).exists()):
         return
-    with database.translate_errors("PostgreSQL" if url else str(home / FILE_NAME), _CONSEQUENCE):
+    with database.translate_errors("PostgreSQL" if url else str(home / FILE_NAME)):
         client = DBOSClient(
             system_database_url=url or f"sqlite:///{home / FILE_NAME}",
             serializer=DBOSPortableJSONSerializer(),
@@ -292,7 +291,7 @@ class _EngineMemory:
     def __call__(self, name: str, attempt: Callable[[], str]) -> str:
         if self._draining.is_set():
             raise ProcessEnding
-        with database.translate_errors(self._database_name, _CONSEQUENCE):
+        with database.translate_errors(self._database_name):
             try:
                 return DBOS.run_step({"name": str(name)}, attempt)
             except error.DBOSUnexpectedStepError as problem:

@@ -21,7 +21,6 @@ from agent.settings import HEARTBEAT, Settings
 from agent.store.database import Database
 
 FILE_NAME = "inbox.sqlite"
-_CONSEQUENCE = " and let GitHub redeliver what is missing."
 #: GitHub redelivers for up to 30 days; rows stay longer.
 _KEPT_SECONDS = 35 * 86_400.0
 
@@ -88,7 +87,7 @@ class Inbox:
         self.is_shared = url is not None
         """Whether the inbox is on a server, which a fleet shares."""
         self._one = threading.Lock()
-        self._database = Database(self.path, [_ROWS], _CONSEQUENCE, url=url, busy_seconds=4.0)
+        self._database = Database(self.path, [_ROWS], url=url, busy_seconds=4.0)
         new = (postgresql.insert if url else sqlite.insert)(_ROWS).on_conflict_do_nothing()
         self._add_new = new.returning(_ROWS.c.delivery_id)
         self.name = self._database.name

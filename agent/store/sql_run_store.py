@@ -43,7 +43,6 @@ FILE_NAME = "mergewright.sqlite"
 #: A command of another machine that began so many seconds ago counts as killed.
 _LONGEST_COMMAND = 86_400.0
 _COMMANDS = select(RunRow).where(col(RunRow.active), col(RunRow.worker).startswith(COMMAND))
-_CONSEQUENCE = "; to restart runs that were queued in it, remove their label and set it again."
 
 
 class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
@@ -56,7 +55,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
             url: URL of PostgreSQL; None: a file in the data folder.
         """
         self.path = home / FILE_NAME
-        self._database = Database(self.path, TABLES, _CONSEQUENCE, url=url, busy_seconds=10.0)
+        self._database = Database(self.path, TABLES, url=url, busy_seconds=10.0)
         self.spendings = SqlSpendings(self._database)
         self.pauses = SqlPauses(self._database)
         self.audit = SqlAudit(self._database)
