@@ -184,7 +184,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
         state = RunState(end.state) if end else RunState.OPEN
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
-            row.pull_end = end
             is_news = not row.active and row.state != state
             if is_news:
                 row.state = state

@@ -16,7 +16,7 @@ from sqlmodel import Field, SQLModel, col
 
 from agent.models.clock import read_clock
 from agent.models.model_use import ModelTotal
-from agent.models.outcome import Outcome, PullEnd, RunFigures
+from agent.models.outcome import Outcome, RunFigures
 from agent.models.record import Record
 from agent.models.run import Kind, Reason, Run, RunState
 
@@ -108,11 +108,6 @@ class RunRow(SQLModel, table=True):
         default=None, sa_type=Typed(tuple[FollowUpRequest, ...])
     )
     head: str | None = None
-    pull_end: PullEnd | None = Field(default=None, sa_type=Typed(PullEnd))
-    """How the pull request of this run ended; None: it is open, or there is none.
-
-    Written for workers of the previous version: `state` says it as well.
-    """
     purged_at: float | None = None
     """When its texts and names were deleted; None: they were not."""
     person: str | None = None

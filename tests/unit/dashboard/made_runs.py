@@ -16,7 +16,7 @@ from agent.models.checks import (
     TestComparison,
 )
 from agent.models.model_use import ModelUse
-from agent.models.outcome import Outcome, PullEnd, PullRequest
+from agent.models.outcome import Outcome, PullRequest
 from agent.models.review import Judgement, Proof, ProofRow, SourcePart
 from agent.models.run import Reason, Run, RunState
 from agent.settings import Settings
@@ -116,13 +116,11 @@ def fill(store: SqlRunStore, count: int, *, days: float = 200, seed: int = 1) ->
             reason = Reason.READY if luck.random() < 0.7 else luck.choice(FAILURES)
             outcome = None if is_active else make_outcome(run, reason, luck)
             took = luck.uniform(40, 1500)
-            state, end = luck.choice(ACTIVE) if is_active else outcome.state, None
+            state = luck.choice(ACTIVE) if is_active else outcome.state
             if outcome and reason is Reason.READY and at < now - 2 * DAY:
                 state = RunState.MERGED if luck.random() < 0.8 else RunState.CLOSED
-                pull = outcome.pull_request.number
-                end = PullEnd(pull=pull, state=state.value, at="2026-11-01T10:00:00Z")
             row = make_row(run, at)
-            row.state, row.active, row.outcome, row.pull_end = state, is_active, outcome, end
+            row.state, row.active, row.outcome = state, is_active, outcome
             row.started_at = None if state is RunState.RECEIVED else at
             row.ended_at = None if is_active else at + took
             if is_active and state in (RunState.EDITING, RunState.CHECKING):
