@@ -205,15 +205,6 @@ def _explain_end(run: RunRow, outcome: Outcome) -> str:
     if pull is not None and run.state in (RunState.MERGED, RunState.CLOSED):
         # People may have merged or closed it since the run ended.
         return f"Pull request #{pull.number} is {run.state.value}. Nothing more to do."
-    about = f"{messages.OVER}{pull.number}: " if pull else ""
-    sentence = sanitise.format_words(outcome.sentence.removeprefix(about))
-    if pull is None or not outcome.is_done:
-        way = messages.find_next_step(outcome, run.run)
-        return " ".join(filter(None, (outcome.headline, sentence, way and f"Next: {way}")))
-    way = (
-        "answer the comments that need a person, then review it"
-        if outcome.review_state.waiting_threads
-        else "review it"
-    )
-    state = "open" if pull.draft else "ready for review"
-    return f"{pull.title} is {state}. {sentence} Next: {way}, then merge or close it."
+    sentence = sanitise.format_words(outcome.sentence)
+    way = messages.find_next_step(outcome, run.run)
+    return " ".join(filter(None, (outcome.headline, sentence, way and f"Next: {way}")))
