@@ -35,15 +35,15 @@ def main() -> None:
         run_log.report_problem("mergewright listener", problem.message)
         raise SystemExit(2 if isinstance(problem, SettingsInvalid) else 1) from None
     host, port = door.getsockname()[:2]
-    made = make_listener(secrets, inbox)
+    deliveries_app, health_app = make_listener(secrets, inbox)
     health_port = health_door.getsockname()[1]
     _log.info("listening", host=host, port=port, health_port=health_port, inbox=inbox.name)
     # Loaded modules stay, and objects of a delivery are freed by reference counts: collecting
     # garbage often would only cost time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-    web_server.serve_in_thread(made.health, health_door)
-    web_server.serve(made.deliveries, door, lifespan="on", stop_seconds=10)
+    web_server.serve_in_thread(health_app, health_door)
+    web_server.serve(deliveries_app, door, lifespan="on", stop_seconds=10)
     _log.info("stopped")
 
 

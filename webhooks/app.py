@@ -9,7 +9,6 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import NamedTuple
 
 import structlog
 from fastapi import FastAPI
@@ -33,13 +32,10 @@ _ASIDE_BYTES = 256 * 1024
 _log = structlog.get_logger()
 
 
-class Listener(NamedTuple):
-    deliveries: FastAPI
-    health: FastAPI
-
-
-def make_listener(secrets: Callable[[], tuple[bytes, ...]], inbox: Inbox) -> Listener:
-    """Make the listener's applications; when the one for deliveries ends, the inbox is closed.
+def make_listener(
+    secrets: Callable[[], tuple[bytes, ...]], inbox: Inbox
+) -> tuple[FastAPI, FastAPI]:
+    """Make the applications for deliveries and for health; the first one closes the inbox.
 
     Args:
         secrets: Returns the current secrets of the webhook.
@@ -81,7 +77,7 @@ def make_listener(secrets: Callable[[], tuple[bytes, ...]], inbox: Inbox) -> Lis
     # A plain route: the framework must parse nothing before the signature is checked.
     app.add_route("/webhooks/github", answer, methods=["POST"])
     app.add_exception_handler(RefusedDelivery, _make_refusal)
-    return Listener(app, health.make_app(inbox, figures))
+    return app, health.make_app(inbox, figures)
 
 
 def _verify_delivery(

@@ -5,7 +5,6 @@ arrive meanwhile gather for the next.
 """
 
 import asyncio
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -20,7 +19,6 @@ QUEUE_LENGTH = 1024
 #: GitHub stops listening after 10 seconds, and a delivery may have to wait for the commit before
 #: its own.
 COMMIT_SECONDS = 4.5
-_LOG_SECONDS = 10.0
 
 _log = structlog.get_logger()
 
@@ -36,7 +34,6 @@ class Committer:
         # One thread: after a commit that took too long, the next one waits for its end.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inbox")
         self._task: asyncio.Task[None] | None = None
-        self._logged_at = float("-inf")
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._commit_forever())
@@ -48,11 +45,6 @@ class Committer:
             self._task.cancel()
         self._thread.shutdown()
         self._inbox.close()
-
-    @property
-    def waiting(self) -> int:
-        """Number of deliveries that wait for a commit."""
-        return self._queue.qsize()
 
     async def put(self, delivery: Delivery) -> Receipt:
         """Return when the delivery is on disk.
@@ -81,7 +73,8 @@ class Committer:
                     commit = loop.run_in_executor(self._thread, self._inbox.append, deliveries)
                     receipts = await commit
             except Exception as problem:  # noqa: BLE001  the waiting requests must hear of it
-                self._log_failure(len(batch), problem)
+                cause = problem.message if isinstance(problem, AgentError) else repr(problem)
+                _log.error("deliveries not committed", count=len(batch), error=cause)
                 # The place and the cause are only in the log, for the operator.
                 words = "The inbox cannot be written now. Redeliver this one."
                 for _, answer in batch:
@@ -94,10 +87,3 @@ class Committer:
             finally:
                 for _ in batch:
                     self._queue.task_done()
-
-    def _log_failure(self, count: int, problem: Exception) -> None:
-        if time.monotonic() - self._logged_at < _LOG_SECONDS:
-            return
-        self._logged_at = time.monotonic()
-        words = problem.message if isinstance(problem, AgentError) else repr(problem)
-        _log.error("deliveries not committed", count=count, error=words)

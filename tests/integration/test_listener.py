@@ -48,10 +48,10 @@ class Listener:
         secrets = rotation.RotatingSecret(
             loaded, "webhook_secret", lambda: settings.read_webhook_secrets(loaded)
         )
-        made = make_listener(secrets, Inbox(home))
+        deliveries_app, health_app = make_listener(secrets, Inbox(home))
         self.home = home
-        self._deliveries = stack.enter_context(TestClient(made.deliveries))
-        self._health = stack.enter_context(TestClient(made.health))
+        self._deliveries = stack.enter_context(TestClient(deliveries_app))
+        self._health = stack.enter_context(TestClient(health_app))
 
     def post(self, body: bytes, **changed: str | None) -> httpx.Response:
         return self._deliveries.post(PATH, content=body, headers=headers(body, **changed))
