@@ -40,7 +40,6 @@ from agent.github.api_errors import (
 )
 from agent.models import fence
 from agent.models.clock import read_clock
-from agent.telemetry import metrics
 
 T = TypeVar("T")
 Facts = dict[str, object]
@@ -206,13 +205,11 @@ class WatchedRequester(Requester):
 
     @contextmanager
     def _recorded(self, verb: str, url: str, body: object) -> Iterator[Facts]:
-        """Count a request and record it if it changes something, also when its reply is lost."""
+        """Record a request if it changes something, also when its reply is lost."""
         facts: Facts = {"status": None}
         try:
             yield facts
         finally:
-            status = facts["status"]
-            metrics.count_request(verb, url, status if isinstance(status, int) else None)
             if _changes_something(verb, body):
                 path = urlsplit(url).path
                 if named := _find_mutation(body):

@@ -44,7 +44,6 @@ _COUNTERS = {
         ("workers_lost", "Dead workers whose runs this worker has passed on to others.", ()),
         ("waits", "Number of times that a run was postponed, by cause.", ("cause",)),
         ("deliveries_settled", "Deliveries processed, by decision.", ("outcome",)),
-        ("github_requests", "Requests to GitHub, by kind and response.", ("kind", "answer")),
         ("model_requests", "Requests to models.", _MODEL),
         ("model_errors", "Requests to models without a usable reply, by kind.", (*_MODEL, "kind")),
         ("model_tokens", "Tokens: input, cached_input, output.", (*_MODEL, "kind")),
@@ -102,18 +101,6 @@ def count_wait(cause: BaseException | None) -> None:
 
 def count_delivery(outcome: str) -> None:
     _COUNTERS["deliveries_settled"].labels(outcome).inc()
-
-
-def count_request(verb: str, url: str, status: int | None) -> None:
-    """Count a request to GitHub; status None: there was no reply."""
-    kind = "read" if verb in ("GET", "HEAD") else "write"
-    if url.endswith("/graphql"):
-        kind = "graphql"
-    elif url.endswith("/access_tokens"):
-        kind = "token"
-    _COUNTERS["github_requests"].labels(
-        kind, "none" if status is None else f"{status // 100}xx"
-    ).inc()
 
 
 def count_model_request(name: str, role: Role, seconds: float, failed: str) -> None:

@@ -241,7 +241,6 @@ def exported(tmp_path) -> dict[str, set[str]]:
     metrics.count_model_use(*model, Usage(input_tokens=3), 0.5)
     metrics.expect_end("octo/shop")
     metrics.count_wait(None)
-    metrics.count_request("GET", "/", 200)
     metrics.note_queue(0, None, is_paused=False)
     with closing(Inbox(tmp_path)) as inbox:
         listener = ListenerMetrics(inbox, tuple).write()
