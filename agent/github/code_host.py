@@ -102,7 +102,15 @@ class GithubCodeHost(GithubPulls):
         pull, new = pull_requests.open_or_update(session, proposal)
         missing = proposal.check_title and session.try_nicety(
             "the check on the commit",
-            lambda: project_checks.report_check(session, proposal, page, anew=new),
+            lambda: project_checks.report_check(
+                session,
+                proposal.commit,
+                proposal.check_title,
+                proposal.summary,
+                "success" if proposal.checked else "neutral",
+                page=page,
+                anew=new,
+            ),
         )
         return replace(pull, notes=(*pull.notes, missing)) if missing else pull
 
@@ -113,19 +121,13 @@ class GithubCodeHost(GithubPulls):
         commit, is_draft = pull_requests.withdraw(session, number)
         if not commit:
             return
-        proposal = NewPullRequest(
-            branch="",
-            commit=commit,
-            base_branch="",
-            title="",
-            body="",
-            summary=f"{summary}\n\n{draft_note}" if is_draft else summary,
-            check_title=title,
-            is_broken=True,
-        )
+        summary = f"{summary}\n\n{draft_note}" if is_draft else summary
+        page = self._page(run)
         session.try_nicety(
             "the check on the commit",
-            lambda: project_checks.report_check(session, proposal, self._page(run), anew=False),
+            lambda: project_checks.report_check(
+                session, commit, title, summary, "failure", page=page, anew=False
+            ),
         )
 
     def await_approval(self, run: Run, text: str, number: str) -> None:

@@ -7,7 +7,6 @@ Actions among them, and statuses.
 import re
 import time
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
@@ -18,9 +17,6 @@ from github.Repository import Repository
 
 from agent.github.access import Raw, RepositorySession
 from agent.github.api_errors import LostReply, RefusedRequest, ignore_statuses
-from agent.models.change import Finding, Severity
-from agent.models.clock import read_clock
-from agent.models.code_host import NewPullRequest
 from agent.models.pulls import ProjectCheck
 from agent.text import sanitise
 
@@ -28,10 +24,7 @@ _log = structlog.get_logger()
 
 #: Name of our check in GitHub's list.
 NAME = "Mergewright"
-#: GitHub accepts no more in one request.
-_MOST_ANNOTATIONS = 50
 _LONGEST_TITLE = 255
-_LEVELS = {Severity.BLOCK: "failure", Severity.REVIEW: "warning", Severity.INFO: "notice"}
 
 #: GitHub's own App, whose check runs are jobs with the same number.
 _ACTIONS = "github-actions"
@@ -61,7 +54,14 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def report_check(
-    session: RepositorySession, proposal: NewPullRequest, page: str | None, *, anew: bool
+    session: RepositorySession,
+    commit: str,
+    title: str,
+    summary: str,
+    conclusion: Literal["success", "neutral", "failure"],
+    *,
+    page: str | None,
+    anew: bool,
 ) -> None:
     """Report the result of our checks, only once even if this is called again.
 
@@ -71,32 +71,20 @@ def report_check(
     if session.access.tokens.app_id is None:
         return
     run_id = session.notes.run_id
-    annotations = [_make_annotation(finding) for finding in proposal.findings if finding.path]
-    title = session.hide(proposal.check_title)[:_LONGEST_TITLE]
-    summary = session.hide(proposal.summary or title)
-    if left_out := len(annotations[_MOST_ANNOTATIONS:]):
-        summary = f"{left_out:,} more findings are in {page or 'the log of the run'}.\n\n{summary}"
-    sound = "success" if proposal.checked else "neutral"
+    title = session.hide(title)[:_LONGEST_TITLE]
     wanted: dict[str, Any] = {
         "name": NAME,
-        "head_sha": proposal.commit,
+        "head_sha": commit,
         "status": "completed",
-        "conclusion": "failure" if proposal.is_broken else sound,
+        "conclusion": conclusion,
         "external_id": run_id,
-        "output": {
-            "title": title,
-            "summary": summary,
-            "annotations": annotations[:_MOST_ANNOTATIONS],
-        },
+        "output": {"title": title, "summary": session.hide(summary) or title},
     }
     if page:
         wanted["details_url"] = page
-    if proposal.begun and proposal.begun <= read_clock():
-        wanted["started_at"] = datetime.fromtimestamp(proposal.begun, UTC)
-        wanted["completed_at"] = datetime.fromtimestamp(read_clock(), UTC)
 
     def find_reported(repository: Repository) -> bool | None:
-        runs = repository.get_commit(proposal.commit).get_check_runs(check_name=NAME)
+        runs = repository.get_commit(commit).get_check_runs(check_name=NAME)
         reported = {(run.app.id if run.app else None, run.external_id) for run in islice(runs, 300)}
         return (session.access.tokens.app_id, run_id) in reported or None
 
@@ -108,19 +96,6 @@ def report_check(
 
     if anew or not find_effect():
         session.ask(work, find_effect=find_effect, doing="report the check")
-
-
-def _make_annotation(finding: Finding) -> dict[str, str | int]:
-    line = max(1, finding.line or 1)
-    words = f"{finding.message} {finding.fix}".strip() or finding.rule
-    return {
-        "path": finding.path,
-        "start_line": line,
-        "end_line": line,
-        "annotation_level": _LEVELS[finding.severity],
-        "title": sanitise.strip_terminal_codes(finding.rule)[:_LONGEST_TITLE],
-        "message": sanitise.strip_terminal_codes(words)[:10_000],
-    }
 
 
 # --- the project's -----------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from typing import Protocol
 
-from agent.models.change import Finding
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.pulls import ProjectCheck, PullSnapshot, Thread
 from agent.models.record import Record
@@ -31,16 +30,11 @@ class NewPullRequest(Record):
     reviewers: tuple[str, ...] = ()
     """Logins, or `org/team`."""
     labels: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    """Shown at their lines if the code host supports that."""
     summary: str = ""
     check_title: str = "The project's own checks passed"
     """Title of the check that is reported on the commit; empty: no check is reported."""
     checked: bool = True
     """Whether any check ran; if not, the reported check is neutral."""
-    is_broken: bool = False
-    begun: float | None = None
-    """Start of the run and of the reported check, in seconds since the epoch."""
 
 
 _FOLDER = "A repository on this machine has no code host behind it."

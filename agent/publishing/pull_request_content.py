@@ -155,13 +155,11 @@ def make_proposal(
         # The person who set the label is notified as reviewer.
         reviewers=wanted.reviewers or ((snapshot.actor,) if snapshot and snapshot.actor else ()),
         labels=wanted.labels,
-        findings=desk.redactor.redact_record(decided.findings),
         summary=text.render_checks_summary(decided.compared, decided.verdict, desk.redactor),
         check_title=desk.redactor(check_summary.summarize_all(decided.compared)),
         checked=any(
             {comparison.base, comparison.head} != {Status.ABSENT} for comparison in decided.compared
         ),
-        begun=prepared.run.started,
     )
 
 

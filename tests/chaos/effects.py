@@ -136,10 +136,8 @@ class _Told:
         return self._plain(f"{facts} by {issue.author.login} {labels} {issue.title}\n{issue.body}")
 
     def _check(self, check: CheckRun) -> str:
-        fields = ("path", "start_line", "annotation_level", "message")
-        notes = [tuple(note[name] for name in fields) for note in check.annotations]
         words = f"{check.name} {check.external_id} {check.status} {check.conclusion} {check.title}"
-        return self._plain(f"{words}\n{check.summary}\n{notes}")
+        return self._plain(f"{words}\n{check.summary}")
 
     def _comment(self, comment: Comment) -> str:
         # Which checks had ended beside one that fails is a matter of time: rows and logs tell that.

@@ -18,7 +18,6 @@ from agent.errors import AccessLost
 from agent.github import merged_pulls
 from agent.github.app_deliveries import AppDeliveries
 from agent.github.tokens import TokenScope
-from agent.models.change import Finding, Severity
 from agent.models.code_host import NewPullRequest
 from agent.models.outcome import Outcome
 from agent.models.record import replace
@@ -34,18 +33,6 @@ from tests.simulator.world import World
 from webhooks import events as github_events
 
 API = "/api/v3"
-
-_REMARKS = tuple(
-    Finding(
-        rule="a-rule",
-        severity=Severity.REVIEW,
-        path="new.py",
-        line=1,
-        message=f"Remark {n}",
-        fix="",
-    )
-    for n in range(60)
-)
 
 
 def intake(scene: Scene) -> None:
@@ -82,7 +69,7 @@ def publish(scene: Scene) -> None:
     commit = samples.push_branch(scene.repository)
     proposed = NewPullRequest(
         branch=BRANCH, commit=commit, base_branch="main", title="Add a field", body="Closes #1",
-        summary="| check | head |", reviewers=("ann",), labels=("bug",), findings=_REMARKS,
+        summary="| check | head |", reviewers=("ann",), labels=("bug",),
     )  # fmt: skip
     code_host.publish_pull_request(run, proposed)
     # Proposed again, its words have changed meanwhile, and there is something to check.

@@ -11,7 +11,6 @@ LOGS = "/_logs/"
 """Where logs of jobs are fetched, without a token."""
 _REPOSITORY = "/repos/{owner}/{repo}"
 _COMMIT = f"{_REPOSITORY}/commits/{{ref}}"
-_MOST_ANNOTATIONS = 50
 
 
 def _resolve(call: Call, repository: Repository) -> str:
@@ -36,8 +35,6 @@ def _create_check_run(call: Call) -> object:
     number = call.world.next_id()
     output = body["output"]
     require_length("CheckRun", "summary", output["summary"], calls.LONGEST_TEXT - 1)
-    if len(output["annotations"]) > _MOST_ANNOTATIONS:
-        raise Refusal(422, "Invalid request.\n\nNo more than 50 items are allowed.")
     run = CheckRun(
         number, suite_id, app_id, body["name"], sha, body["status"], body["conclusion"],
         body.get("external_id"), body.get("details_url"), **output,

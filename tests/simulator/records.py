@@ -13,7 +13,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from tests.simulator.hooks import Hook, Hooks
 
@@ -173,8 +173,6 @@ class CheckRun:
     details_url: str | None = None
     title: str | None = None
     summary: str | None = None
-    annotations: list[dict[str, Any]] = field(default_factory=list)
-    """As the client gave them."""
     log: str | None = None
     """Of a job of GitHub Actions that is over."""
 
