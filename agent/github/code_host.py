@@ -91,12 +91,6 @@ class GithubCodeHost(GithubPulls):
     def has_open_pull_request(self, run: Run, branch: str) -> bool:
         return pull_requests.has_open_pull_request(self._access.open_run_session(run), branch)
 
-    def list_others(self, run: Run, branch: str) -> tuple[int, ...]:
-        session = self._access.open_run_session(run)
-        if session.access.tokens.app_id is not None:
-            return ()
-        return pull_requests.list_others(session, branch)
-
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         session, page = self._access.open_run_session(run), self._page(run)
         pull, new = pull_requests.open_or_update(session, proposal)

@@ -92,21 +92,6 @@ def has_open_pull_request(session: RepositorySession, branch: str) -> bool:
     return pull is not None and pull.state == "open"
 
 
-def list_others(session: RepositorySession, branch: str) -> tuple[int, ...]:
-    """List our other open pull requests with branches of the same issue."""
-    start = f"{branch.rpartition('/')[0]}/{session.issue.number}-"
-
-    def work(repository: Repository) -> tuple[int, ...]:
-        return tuple(
-            pull.number
-            for pull in islice(repository.get_pulls(state="open"), 100)
-            if pull.head.ref.startswith(start) and pull.head.ref != branch
-            if session.access.is_own(_login(pull))
-        )
-
-    return session.ask(work, doing="look for other pull requests of the issue")
-
-
 def _list_of_branch(session: RepositorySession, branch: str) -> list[GithubPull]:
     def work(repository: Repository) -> list[GithubPull]:
         head = f"{session.name.partition('/')[0]}:{branch}"

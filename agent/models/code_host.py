@@ -85,13 +85,6 @@ class CodeHost(Protocol):
         """Open the pull request of a branch or update it, and report the check."""
         raise AssertionError(_FOLDER)
 
-    def list_others(self, run: Run, branch: str) -> tuple[int, ...]:
-        """List our open pull requests for the issue, without that of the branch.
-
-        An App lists none: they are in the store of its service.
-        """
-        return ()
-
     def await_approval(self, run: Run, text: str, number: str) -> None:
         """Show a plan on the issue; people are notified once for each number of a plan."""
         raise AssertionError(_FOLDER)

@@ -20,9 +20,7 @@ def list_open(run: Run, desk: Desk) -> tuple[EarlierPull, ...]:
     return tuple(pull for pull in pulls if pull.state is RunState.OPEN)
 
 
-def close_replaced(
-    pull: PullRequest, branch: str, run: Run, desk: Desk
-) -> tuple[PullRequest, tuple[int, ...]]:
+def close_replaced(pull: PullRequest, run: Run, desk: Desk) -> tuple[PullRequest, tuple[int, ...]]:
     """Close earlier pull requests of the issue, each with a comment that names the new one.
 
     Returns:
@@ -46,9 +44,6 @@ def close_replaced(
             if now is None or now.state != "open":
                 continue
         still_open.append(earlier.number)
-    with suppress(RunStopped):
-        others = desk.code_host.list_others(run, branch)
-        still_open += (number for number in others if number not in (*closed, *still_open))
     return replace(pull, replaces=tuple(closed)), tuple(still_open)
 
 

@@ -166,9 +166,7 @@ def _open_pull_request(
             pull_request = desk.code_host.publish_pull_request(run, proposal)
         if pull_request.notes:
             sentence += f" Pull request: {'; '.join(pull_request.notes).rstrip('.')}."
-        pull_request, still_open = earlier_pulls.close_replaced(
-            pull_request, placed.branch, run, desk
-        )
+        pull_request, still_open = earlier_pulls.close_replaced(pull_request, run, desk)
     outcome = _make_outcome(task, decided, (), placed, sentence, prepared, desk)
     digest = threads.compute_digest(words) if pull_request else None
     return replace(

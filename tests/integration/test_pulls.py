@@ -93,7 +93,7 @@ def test_a_newer_pull_request_closes_earlier_ones_once_but_not_what_people_have_
         return scene.code_host.publish_pull_request(scene.run, proposal).number, commit
 
     start = f"mergewright/{scene.issue.number}-add"
-    ours, foreign, unknown = (propose(f"{start}-{name}", f"{name} = 1\n") for name in "abc")
+    ours, foreign = (propose(f"{start}-{name}", f"{name} = 1\n") for name in "ab")
     new, _ = propose(BRANCH, "x = 1\n")
     earlier = (
         EarlierPull(number=number, state=RunState.OPEN, commit=ours[1])
@@ -103,9 +103,9 @@ def test_a_newer_pull_request_closes_earlier_ones_once_but_not_what_people_have_
     desk = replace(made, memory=code_host_runs.Remembered(earlier=tuple(earlier)))
     for _ in range(2):
         pull, still_open = earlier_pulls.close_replaced(
-            PullRequest(number=new, url=""), BRANCH, scene.run, desk
+            PullRequest(number=new, url=""), scene.run, desk
         )
-        assert (pull.replaces, still_open) == ((ours[0],), (foreign[0], unknown[0]))
+        assert (pull.replaces, still_open) == ((ours[0],), (foreign[0],))
     states = {issue.number: issue.state for issue in scene.repository.pulls()}
     assert [number for number, state in states.items() if state == "closed"] == [ours[0]]
     (said,) = scene.repository.issues[ours[0]].comments
