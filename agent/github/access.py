@@ -186,7 +186,7 @@ class RepositorySession:
             if scope not in self._requesters:
                 auth = RenewableToken(
                     lambda: self.token(scope),
-                    lambda _: self._drop(scope),
+                    lambda: self._drop(scope),
                     is_minted=self.access.tokens.app_id is not None,
                 )
                 self._requesters[scope] = WatchedRequester(

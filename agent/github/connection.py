@@ -39,7 +39,6 @@ from agent.github.api_errors import (
     UnexpectedAnswer,
 )
 from agent.models import fence
-from agent.models.clock import read_clock
 
 T = TypeVar("T")
 Facts = dict[str, object]
@@ -95,12 +94,12 @@ class _HttpsConnection(_Judged, HTTPSRequestsConnectionClass):
 
 
 class RenewableToken(Auth):
-    """A token for each request; `renew`, given our clock's lag in seconds, may replace it."""
+    """A token for each request; `renew` may replace one that GitHub refused."""
 
     def __init__(
         self,
         token: Callable[[], str],
-        renew: Callable[[float], bool],
+        renew: Callable[[], bool] = lambda: False,
         kind: str = "token",
         *,
         is_minted: bool = False,
@@ -126,8 +125,6 @@ class RequestNotes:
     record: Record
     hide: Callable[[str], str]
     """Removes our own secrets from a text."""
-    behind: float = 0.0
-    """Seconds that our clock is behind GitHub's, by its last response."""
 
 
 class WatchedRequester(Requester):
@@ -179,12 +176,11 @@ class WatchedRequester(Requester):
                         verb, url, parameters, dict(headers or {}), input, cnx
                     )
                     facts["status"] = status
-            self._notes.behind = api_errors.server_time(answered) - read_clock()
             return status, answered, body
 
         status, answered, body = send()
         auth = self.auth
-        if status == 401 and isinstance(auth, RenewableToken) and auth.renew(self._notes.behind):
+        if status == 401 and isinstance(auth, RenewableToken) and auth.renew():
             status, answered, body = send()
         # Refusals are shown to people, and a server may quote our request, with a secret.
         shown = self._notes.hide(body) if status >= 400 else body

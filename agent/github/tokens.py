@@ -31,8 +31,6 @@ _ALGORITHM = "RS256"
 _SPARE_SECONDS = 600.0
 #: GitHub accepts a new token everywhere only after some seconds; octokit waits for five.
 _NEW_SECONDS = 10.0
-#: Seconds by which our clock may be wrong without an effect on an App's own tokens.
-_SKEW_SECONDS = 30.0
 _SECRETS = 500
 _LEVELS = ("read", "write", "admin")
 
@@ -66,26 +64,19 @@ _REQUIRED = {
 
 
 class App:
-    """Our App, whose requests carry a token that it signs itself, by GitHub's clock."""
+    """Our App, whose requests carry a token that it signs itself."""
 
     def __init__(self, app_id: int, settings: Settings) -> None:
         """Read the key. Raises SettingsInvalid if it cannot be used."""
         self.app_id = app_id
-        self.auth = RenewableToken(self._sign, self._follow_clock, "Bearer")
-        self._behind = 0.0
+        self.auth = RenewableToken(self._sign, kind="Bearer")
         self._key = RotatingSecret(settings, "github_private_key", lambda: _prepare_key(settings))
 
     def _sign(self) -> str:
-        now = int(read_clock() + self._behind)
+        now = int(read_clock())
         # GitHub accepts at most ten minutes.
         claims = {"iat": now - 60, "exp": now + 300, "iss": str(self.app_id)}
         return jwt.encode(claims, self._key(), _ALGORITHM)
-
-    def _follow_clock(self, behind: float) -> bool:
-        """Return whether a refused token was signed by a wrong clock, which is then corrected."""
-        moved = abs(behind - self._behind) > _SKEW_SECONDS
-        self._behind = behind
-        return moved
 
 
 def _prepare_key(settings: Settings) -> Any:
@@ -178,7 +169,7 @@ class Tokens:
         who = self.who
         if isinstance(who, SecretStr):
             path, name, ending = "/user", "login", ""
-            auth = RenewableToken(who.get_secret_value, lambda _: False)
+            auth = RenewableToken(who.get_secret_value)
         else:
             path, name, ending, auth = "/app", "slug", "[bot]", who.auth
         us = WatchedRequester(auth, self._base_url, self._pacing, notes)
@@ -261,7 +252,10 @@ class Tokens:
     def _explain_unknown(self, reply: str) -> SettingsInvalid:
         ours = "MERGEWRIGHT_GITHUB_TOKEN_FILE has a valid token"
         if self.app_id is not None:
-            ours = "MERGEWRIGHT_GITHUB_APP_ID and MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE are an App's"
+            ours = (
+                "MERGEWRIGHT_GITHUB_APP_ID and MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE are an App's,"
+                " and this machine's clock is right"
+            )
         return SettingsInvalid(
             f"MERGEWRIGHT_GITHUB_URL: {self._base_url} does not know us ({reply.strip()}). Check"
             " that it is https://api.github.com, or https://HOST/api/v3 for Enterprise Server,"

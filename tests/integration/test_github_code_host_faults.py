@@ -16,7 +16,6 @@ from agent.errors import AccessLost, CodeHostLimited, CodeHostUnavailable, Setti
 from agent.github import tokens
 from agent.github.connection import Pacing
 from agent.github.tokens import TokenScope
-from agent.models import clock
 from agent.models.outcome import PullRequest
 from agent.models.record import replace
 from agent.models.run import Reason
@@ -315,15 +314,6 @@ def test_UI6_a_server_that_repeats_our_token_does_not_make_us_show_it(token_scen
     told = "".join(traceback.format_exception(caught.value))
     assert token not in told
     assert "(secret removed)" in caught.value.message
-
-
-def test_with_a_clock_that_is_hours_wrong_our_app_signs_by_that_of_github(scene, monkeypatch):
-    issue, notes = scene.run.snapshot.issue, scene.access.start_notes("clock")
-    for hours in (5, -7, 0):
-        wrong = SimpleNamespace(time=lambda by=hours: time.time() + by * 3600.0)
-        monkeypatch.setattr(clock, "time", wrong)
-        minted = scene.access.tokens.mint(issue, TokenScope.TALK, notes)
-        assert minted.is_fresh
 
 
 def test_writes_go_on_at_once_when_the_clock_is_put_back(world, tmp_path, monkeypatch):
