@@ -1,12 +1,13 @@
 """Open a pull request once, and bring our own up to date; never touch another's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 
 from github.PullRequest import PullRequest as GithubPull
 from github.Repository import Repository
 
-from agent.errors import AccessLost, RepositoryUnfit, Superseded
+from agent.errors import AccessLost, Superseded
 from agent.github.access import RepositorySession
 from agent.github.api_errors import LostReply, RefusedRequest
 from agent.github.tokens import TokenScope
@@ -25,8 +26,7 @@ def open_or_update(
 ) -> tuple[PullRequest, bool]:
     """Open the pull request of a branch, or update ours; return it, and whether it is new.
 
-    Raises AccessLost if it is another account's, Superseded if a person has closed it,
-    RepositoryUnfit if its base branch is gone or nothing differs from it.
+    Raises AccessLost if it is another account's, Superseded if a person has closed it.
     """
     title, body = session.hide(proposal.title), session.hide(proposal.body)
     notes: list[str] = []
@@ -128,21 +128,7 @@ def _create_pull(
             return _create_pull(session, undrafted, title, body, notes)
         if problem.has_phrase("already exists") and (pull := find_effect()):
             return pull
-        raise _explain_unfit(problem, proposal) or problem from problem
-
-
-def _explain_unfit(problem: RefusedRequest, proposal: NewPullRequest) -> RepositoryUnfit | None:
-    base, branch = proposal.base_branch, proposal.branch
-    if problem.has_phrase("no commits between"):
-        answer = f"sees no difference between {base} and {branch}: the change is already there."
-    elif problem.has_phrase("history in common", "base invalid", "base sha can't"):
-        answer = (
-            f"sees no common history of {base} and {branch}: {base} was rewritten or deleted during"
-            " the run."
-        )
-    else:
-        return None
-    return RepositoryUnfit(f"GitHub {answer}")
+        raise
 
 
 def _base_moved(pull: GithubPull, proposal: NewPullRequest) -> list[str]:
@@ -171,47 +157,29 @@ def withdraw(session: RepositorySession, number: int) -> tuple[str, bool]:
 
 def _convert_to_draft(session: RepositorySession, pull: GithubPull) -> list[str]:
     """Convert an open pull request to a draft; return the reason if that is refused."""
-    try:
-        # GitHub requires the permission to write contents, too.
-        session.query(
+    # GitHub requires the permission to write contents, too.
+    return _note_refusal(
+        lambda: session.query(
             _DRAFT,
             {"input": {"pullRequestId": pull.node_id}},
             lambda data: data["convertPullRequestToDraft"]["pullRequest"]["isDraft"],
             scope=TokenScope.PUSH,
             doing=f"make #{pull.number} a draft",
-        )
-    except RefusedRequest as problem:
-        if problem.status not in (403, 404, 422):
-            raise
-        return [f"it is not a draft: {problem.full_message}"]
-    return []
-
-
-# --- reviewers and labels ----------------------------------------------------------------------
+        ),
+        "it is not a draft",
+    )
 
 
 def _request_reviews(
     session: RepositorySession, pull: GithubPull, wanted: tuple[str, ...]
-) -> list[str]:
-    """Request reviews; return a note for each that could not be requested."""
-    is_own = session.access.is_own
-    owner = session.name.partition("/")[0].lower()
+) -> Iterator[str]:
+    """Request reviews; yield a note for each that could not be requested."""
     asked = {team.slug.lower() for team in pull.requested_teams or ()}
     asked |= {person.login.lower() for person in pull.requested_reviewers or ()}
-    missing: list[str] = []
-    notes: list[str] = []
-    for name in dict.fromkeys(wanted):
-        organization, _, short = name.lower().rpartition("/")
-        if short in asked or is_own(name):
-            continue
-        if organization not in ("", owner):
-            notes.append(f"{name} was not asked to review: not a team of this repository's owner")
-        else:
-            missing.append(name)
 
-    def request(names: list[str]) -> None:
-        people = [name for name in names if "/" not in name]
-        teams = [name.partition("/")[2] for name in names if "/" in name]
+    def request(name: str) -> None:
+        team = name.partition("/")[2]
+        people, teams = ([], [team]) if team else ([name], [])
         session.ask(
             lambda repository: repository.get_pull(pull.number).create_review_request(
                 people, teams
@@ -219,35 +187,34 @@ def _request_reviews(
             doing="ask for a review",
         )
 
-    return notes + _as_far_as_possible(request, missing, "was not asked to review")
+    for name in dict.fromkeys(wanted):
+        if name.lower().rpartition("/")[2] not in asked and not session.access.is_own(name):
+            yield from _note_refusal(partial(request, name), f"{name} was not asked to review")
 
 
-def _set_labels(session: RepositorySession, pull: GithubPull, wanted: tuple[str, ...]) -> list[str]:
-    """Label the pull request; return a note for each label that could not be set."""
+def _set_labels(
+    session: RepositorySession, pull: GithubPull, wanted: tuple[str, ...]
+) -> Iterator[str]:
+    """Label the pull request; yield a note for each label that could not be set."""
     there = {label.name.lower() for label in pull.labels or ()}
-    missing = [name for name in dict.fromkeys(wanted) if name.lower() not in there]
 
-    def label(names: list[str]) -> None:
+    def label(name: str) -> None:
         session.ask(
-            lambda repository: repository.get_issue(pull.number).add_to_labels(*names),
+            lambda repository: repository.get_issue(pull.number).add_to_labels(name),
             doing="label the pull request",
         )
 
-    return _as_far_as_possible(label, missing, "was not set as label")
+    for name in dict.fromkeys(wanted):
+        if name.lower() not in there:
+            yield from _note_refusal(partial(label, name), f"{name} was not set as label")
 
 
-def _as_far_as_possible(
-    request: Callable[[list[str]], None], names: list[str], not_done: str
-) -> list[str]:
-    """Request all at once, then each alone if GitHub refuses all because of one."""
-    if not names:
-        return []
+def _note_refusal(work: Callable[[], object], not_done: str) -> list[str]:
+    """Do the work; return a note if GitHub refuses it."""
     try:
-        request(names)
+        work()
     except RefusedRequest as problem:
         if problem.status not in (403, 404, 422):
             raise
-        if len(names) == 1:
-            return [f"{names[0]} {not_done}: {problem.full_message}"]
-        return [note for name in names for note in _as_far_as_possible(request, [name], not_done)]
+        return [f"{not_done}: {problem.full_message}"]
     return []
