@@ -93,24 +93,14 @@ def _shorten_ref(ref: str) -> str:
 
 
 def require_fit(place: GitPlace, commit: str) -> None:
-    paths: list[str] = []
+    bad: list[str] = []
     links: dict[str, str] = {}
     for mode, object_id, size, path in _list_files(place, commit):
-        paths.append(path)
+        if problem := names.tree_problem(path):
+            bad.append(f"{_quote_path(path)}: {problem}")
         if mode == _LINK:
             links[path] = object_id if size <= _MAX_LINK_BYTES else ""
-    bad = [(path, problem) for path in paths if (problem := names.tree_problem(path))]
-    _refuse(
-        "unsupported file names",
-        [f"{_quote_path(path)}: {problem}" for path, problem in bad],
-        "Rename them and commit",
-    )
-    same = names.find_collisions(paths)
-    _refuse(
-        "names that differ only in case or encoding",
-        [f"{_quote_path(path)} and {_quote_path(twin)}" for path, twin in same],
-        "Rename one of each and commit",
-    )
+    _refuse("unsupported file names", bad, "Rename them and commit")
     # A link whose target is too long for a path counts as leading out.
     wanted = {path: object_id for path, object_id in links.items() if object_id}
     contents = map(os.fsdecode, objects.read_contents(place, wanted.values()))

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 MAX_PATH_BYTES = 4000
 """The kernel allows 4096 bytes; the rest is for the path of the folder that the tree is in."""
@@ -70,23 +70,6 @@ def _fold_case(text: str) -> str:
         return text.lower()
     shown = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
     return unicodedata.normalize("NFC", "".join(shown).casefold())
-
-
-def find_collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
-    """Find paths that differ only in case, Unicode form or invisible characters."""
-    collisions: list[tuple[str, str]] = []
-    files: dict[str, str] = {}
-    folders: set[str] = set()
-    for path in paths:
-        twin = files.setdefault(_fold_case(path), path)
-        if twin != path:
-            collisions.append((twin, path))
-        folder = path.rpartition("/")[0]
-        while folder and folder not in folders:
-            folders.add(folder)
-            folder = folder.rpartition("/")[0]
-    keys = ((_fold_case(folder), folder) for folder in sorted(folders))
-    return collisions + [(files[key], folder) for key, folder in keys if key in files]
 
 
 def leads_out(link: str, links: Mapping[str, str]) -> bool:

@@ -268,7 +268,9 @@ def test_GR5_dangerous_gitmodules_are_refused_by_name(repository, mirrors, modul
     refuse(repository, mirrors, f"refuses an object.*{rule}")
 
 
-def test_GR5_a_link_and_a_submodule_that_share_a_name_are_refused(repository, mirrors):
+def test_GR5_a_link_with_the_name_of_a_submodule_leads_into_no_git_folder(
+    repository, mirrors, tmp_path
+):
     link = samples.blob(repository, b".git")
     hook = samples.tree(
         repository, ("100755", samples.blob(repository, b"#!/bin/sh\n"), "post-checkout")
@@ -282,7 +284,10 @@ def test_GR5_a_link_and_a_submodule_that_share_a_name_are_refused(repository, mi
         ("120000", link, "a"),
     )
     samples.commit_tree(repository, root)
-    refuse(repository, mirrors, "differ only in case.*\n.*`a` and `A`")
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
+    worktree.lay_out(checkout, tmp_path / "tree")
+    assert not (tmp_path / "tree" / ".git").exists()
+    assert (tmp_path / "tree" / "A" / "modules" / "hooks" / "post-checkout").is_file()
 
 
 def test_GR5_submodules_are_not_entered(repository, mirrors, tmp_path, canary):

@@ -35,16 +35,6 @@ def test_a_dangerous_name_is_refused_with_its_reason(path, words):
     assert words in problem
 
 
-def test_names_that_differ_in_case_or_encoding_collide():
-    nfc, nfd = "caf\u00e9.py", "cafe\u0301.py"
-    paths = ["README", "readme", nfc, nfd, "a.py", "a\u200b.py", "ok/a.py"]
-    assert names.find_collisions(paths) == [
-        ("README", "readme"),
-        (nfc, nfd),
-        ("a.py", "a\u200b.py"),
-    ]
-
-
 @pytest.mark.parametrize(
     "links", [{"a": "/etc/passwd"}, {"a": "b/../../x"}, {"a": "d/up/x", "d/up": "../.."}]
 )
