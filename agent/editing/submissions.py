@@ -28,7 +28,6 @@ from agent.models.task import FollowUpItem, ItemAnswer
 from agent.models.ticket import Category
 from agent.policy import paths
 from agent.text import sanitise
-from agent.text.cutting import cut_sentences
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
@@ -114,7 +113,7 @@ def read_words(form: Submit) -> tuple[AuthorWords, str]:
 
 
 def _cut_words(words: str) -> str:
-    cut = cut_sentences(words, MOST_SUMMARY - len(_CUT))
+    cut = sanitise.cut_words(words, MOST_SUMMARY - len(_CUT))
     return words.strip() if len(words.strip()) <= MOST_SUMMARY else f"{cut} {_CUT}"
 
 
@@ -130,7 +129,7 @@ def read_plan(form: SubmittedPlan) -> Plan:
         recipe="",
         title=sanitise.shorten(title, _LONGEST_TITLE),
         parameters="",
-        steps=tuple(cut_sentences(step, _LONGEST_STEP) for step in form.steps[:_MOST_STEPS]),
+        steps=tuple(sanitise.cut_words(step, _LONGEST_STEP) for step in form.steps[:_MOST_STEPS]),
         category=form.category,
         files=tuple(dict.fromkeys(named))[:_MOST_PLANNED],
     )
@@ -195,7 +194,7 @@ def read_answers(form: FollowUpSubmission) -> tuple[ItemAnswer, ...]:
         ItemAnswer(
             item=answer.item,
             end=_ENDS[answer.became],
-            text=cut_sentences(answer.words, MOST_SUMMARY),
+            text=sanitise.cut_words(answer.words, MOST_SUMMARY),
             by_model=True,
         )
         for answer in sorted(form.answers, key=lambda answer: answer.item)

@@ -291,7 +291,7 @@ def _get_environment(
         short=shorten,
         long=lambda text: sanitise.shorten(text, 3 * sentence),
         rows=_make_rows,
-        paragraphs=lambda text: sanitise.format_paragraphs(_cut_lines(text, 5 * sentence)),
+        paragraphs=lambda text: sanitise.format_paragraphs(sanitise.cut_words(text, 5 * sentence)),
         in_cell=lambda text: sanitise.format_sentence(text).replace("\\|", "|").replace("|", "\\|"),
         excerpt=lambda text: sanitise.shorten_middle(text, 800, where="the log"),
         minute=_format_minute,
@@ -299,10 +299,6 @@ def _get_environment(
         in_all=ModelTotal.from_uses,
     )
     return environment
-
-
-def _cut_lines(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit].rsplit(' ', 1)[0]}…"
 
 
 def _format_minute(moment: str) -> str:

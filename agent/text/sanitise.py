@@ -196,6 +196,13 @@ def shorten(text: str, limit: int) -> str:
     return f"{(whole if len(whole) > limit // 2 else head).rstrip(' ,;:')}…"
 
 
+def cut_words(text: str, limit: int) -> str:
+    """Return a text, cut after a whole word if it is too long; its lines stay."""
+    text = text.strip()
+    head = text[: limit - 1]
+    return text if len(text) <= limit else f"{head.rpartition(' ')[0] or head}…"
+
+
 def shorten_middle(text: str, limit: int, *, where: str, omitted: int = 0) -> str:
     """Keep head and tail of a text that is too long; the cut says where the whole text is.
 

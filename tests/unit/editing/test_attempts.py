@@ -135,7 +135,7 @@ def test_the_summary_of_the_last_submit_counts_and_is_said_to_be_cut(prepared, h
         attempt, draft = edit_by_plan(run_context)
         summary = run_context.find_words(draft.change).summary
         assert len(summary) <= 1_500
-        assert summary.endswith("as it is. … [cut at 1,500 characters]")
+        assert summary.endswith("… [cut at 1,500 characters]")
         attempt.answer("Mend what you can.", draft, passed=True)
         with pytest.raises(attempts.ConversationOver, match="nothing new"):
             attempt.next_draft()
