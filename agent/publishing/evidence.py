@@ -1,7 +1,6 @@
 """Define the decision of a run, and the evidence that its texts show. Pure."""
 
 import shlex
-from collections.abc import Iterator
 
 from agent.checks.proof import PROSE
 from agent.models.change import ClearedChange, Finding, Plan
@@ -125,20 +124,3 @@ class Evidence(DecidedChange):
         """The commands of the checks, for a shell."""
         results = (result for result in self.after.results if result.command)
         return [*dict.fromkeys(shlex.join(result.command) for result in results)]
-
-    @property
-    def shell_setup(self) -> Iterator[str]:
-        """Yield commands to run before the checks: they get the commit and set the variables."""
-        checkout = self.prepared.checkout
-        if self.branch is None:
-            yield f"git switch --detach {checkout.commit}"
-            yield f"git apply {shlex.quote(self.patch)}"
-        elif self.prepared.run.snapshot is None:
-            yield f"git switch --detach {self.branch}"
-        else:
-            yield f"git fetch origin {self.branch}"
-            yield f"git switch --detach {self.commit or 'FETCH_HEAD'}"
-        for service in self.prepared.environment.services:
-            yield f"# requires a running {service.title}"
-        for name, value in self.prepared.contract.config.env.items():
-            yield f"export {name}={shlex.quote(value)}"

@@ -10,13 +10,13 @@ from pathlib import Path
 from agent.desk import Desk
 from agent.errors import PolicyRefused
 from agent.git import worktree
-from agent.models.change import Change, ChangedFile, Finding, Severity
+from agent.models.change import Change, Finding, Severity
 from agent.models.checks import PackageRun, Status
 from agent.models.code_host import NewPullRequest, Remote
 from agent.models.environment import Prepared
 from agent.models.record import Record, replace
 from agent.policy import gate_files
-from agent.policy.layout import is_migration, is_test
+from agent.policy.layout import is_migration
 from agent.publishing import commits, text
 from agent.publishing.evidence import DecidedChange, Evidence
 from agent.telemetry.run_events import PUBLISHED
@@ -25,7 +25,6 @@ from agent.text import check_summary, sanitise
 from agent.text.redaction import Redactor
 from repo_config import rule_files
 
-_KINDS = ("Code", "Tests", "Migrations", "Other files")
 PATCH = "change.patch"
 """File in a run's folder with the change that was pushed, or would have been."""
 
@@ -212,15 +211,14 @@ def render_text(
 
 
 def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:
-    """Describe the edits: in a recipe's own sentences, or as files by their kinds."""
+    """Describe the edits: in a recipe's own sentences, or as a list of files."""
     if not by_model and change.notes:
         return change.notes
-    kinds: dict[str, list[str]] = {}
-    for file in change.files:
-        shown = f"`{file.path}`" if file.after is not None else f"`{file.path}` (deleted)"
-        kinds.setdefault(_find_kind(file), []).append(shown)
-    listed = (f"{kind}: {sanitise.list_some(kinds[kind], 6)}." for kind in _KINDS if kind in kinds)
-    return (*listed, *change.notes)
+    files = [
+        f"`{file.path}`" if file.after is not None else f"`{file.path}` (deleted)"
+        for file in change.files
+    ]
+    return (f"Files: {sanitise.list_some(files, 12)}.", *change.notes)
 
 
 def list_sensitive(decided: DecidedChange, prepared: Prepared) -> Iterator[tuple[str, str]]:
@@ -240,11 +238,3 @@ def list_sensitive(decided: DecidedChange, prepared: Prepared) -> Iterator[tuple
             was = f"package, was {package.before or 'another version'}"
             why = "new package" if package.is_new else was
             yield f"{package.name} {package.version}".rstrip(), why
-
-
-def _find_kind(file: ChangedFile) -> str:
-    if is_test(file.path):
-        return "Tests"
-    if is_migration(file.path, file.after):
-        return "Migrations"
-    return "Code" if file.path.endswith(".py") else "Other files"

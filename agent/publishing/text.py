@@ -4,11 +4,9 @@ This module decides what a text contains, and in which order. `sanitise` makes w
 people and programs inert, `redaction` removes secrets.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
-from itertools import groupby
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -26,7 +24,8 @@ from agent.publishing import messages
 from agent.publishing.evidence import Evidence
 from agent.telemetry import run_log
 from agent.text import base_table, check_summary, sanitise
-from agent.text.redaction import REMOVED, Redactor
+from agent.text.check_summary import CheckSummary
+from agent.text.redaction import Redactor
 
 #: GitHub refuses longer titles.
 _TITLE_LIMIT = 256
@@ -44,8 +43,6 @@ _PARTS = (
 #: most `_VISIBLE` characters before the folded parts is used, else the last one.
 _LIMITS = ((5, 300), (3, 150), (2, 80))
 _VISIBLE = 6_000
-#: The mark of a removed secret, also with the escapes of Markdown.
-_REMOVED = re.compile(r"\\?\[" + re.escape(REMOVED[1:-1]) + r"\\?\]")
 
 
 def render_pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
@@ -164,21 +161,10 @@ def _list_facts(evidence: Evidence) -> dict[str, object]:
     }
 
 
-class _CheckRow(NamedTuple):
-    names: str
-    base: str
-    head: str
-    result: str
-
-
-def _make_rows(comparisons: tuple[AnyComparison, ...]) -> Iterator[_CheckRow]:
-    """Yield a row for each check; checks with equal results share a row."""
-    pairs = ((check.name, check_summary.summarize_check(check)) for check in comparisons)
-    listed = [_CheckRow(name, words.base, words.head, words.result) for name, words in pairs]
-    # Checks that found something come first.
-    listed.sort(key=lambda row: row[1:] == ("clean", "clean", "passed"))
-    for same, several in groupby(listed, lambda row: row[1:]):
-        yield _CheckRow(", ".join(row.names for row in several), *same)
+def _make_rows(comparisons: tuple[AnyComparison, ...]) -> list[tuple[str, CheckSummary]]:
+    """Return the name and the summary of each check; those that found something come first."""
+    rows = [(check.name, check_summary.summarize_check(check)) for check in comparisons]
+    return sorted(rows, key=lambda row: row[1][:2] == ("clean", "clean"))
 
 
 class _Group(NamedTuple):
@@ -201,16 +187,9 @@ def _group_findings(findings: tuple[Finding, ...]) -> Iterator[_Group]:
         first, _, quote = message.partition("\n")
         words = first if (rule, fix) in fixes else f"{first} {fix}".strip()
         fixes.add((rule, fix))
-        yield _Group(severity, rule, words, quote, tuple(_fold_places(same)))
-
-
-def _fold_places(findings: list[Finding]) -> Iterator[str]:
-    """Yield the places of findings; consecutive lines share a place."""
-    places = sorted({(finding.path or finding.rule, finding.line or -1) for finding in findings})
-    for _, run in groupby(enumerate(places), lambda at: (at[1][0], at[1][1] - at[0])):
-        same = [place for _, place in run]
-        (path, first), (_, last) = same[0], same[-1]
-        yield path if first < 0 else f"{path}:{first}–{last}" if last > first else f"{path}:{first}"
+        places = sorted({(finding.path or finding.rule, finding.line or 0) for finding in same})
+        named = (f"{path}:{line}" if line else path for path, line in places)
+        yield _Group(severity, rule, words, quote, tuple(named))
 
 
 def _log_place(path: str, run: Run | None) -> str:
@@ -242,11 +221,7 @@ def _finish(
     text: str, place: str, redactor: Redactor | None, *, limit: int = sanitise.TEXT_LIMIT
 ) -> str:
     """Return a text without secrets, within GitHub's limit."""
-    text = (redactor or Redactor())(text)
-    if count := len(_REMOVED.findall(text)):
-        values = "value that looks" if count == 1 else "values that look"
-        text = f"{text.rstrip()}\n\n_{count} {values} like a secret: removed from this text_\n"
-    return sanitise.cut_markdown(text, limit, where=place)
+    return sanitise.cut_markdown((redactor or Redactor())(text), limit, where=place)
 
 
 def _tidy(text: str) -> str:

@@ -141,4 +141,4 @@ def test_a_file_that_goes_is_said_to_be_deleted():
     gone = ChangedFile(path="shop/cli.py", before=b"x = 1\n", after=None)
     change = Change(base_commit="0" * 40, files=(gone,))
     words = pull_request_content.list_deeds(change, by_model=True)
-    assert words == ("Code: `shop/cli.py` (deleted).",)
+    assert words == ("Files: `shop/cli.py` (deleted).",)
