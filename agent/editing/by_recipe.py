@@ -5,11 +5,10 @@ and may not replace a Python file. The gate judges these files like any migratio
 """
 
 import posixpath
-from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from agent.checks import check, django_state, report
-from agent.checks.report import BrokenEvent, Id, ReportEvent, Text
+from agent.checks.report import BrokenEvent, ReportEvent, Text
 from agent.desk import Desk
 from agent.errors import EditFailed, RepositoryUnfit, UnaskedOperations
 from agent.git.tree import WorkTree
@@ -33,9 +32,6 @@ class MadeMigration(ReportEvent):
     event: Literal["field"]
     problem: Text
     kind: Literal["", "unfit", "unasked", "failed"]
-    switched_off: list[Id]
-    histories: list[Id]
-    """Models whose history table got the field, too."""
 
 
 def apply_recipe(parameters: str, tree: WorkTree, prepared: Prepared, desk: Desk) -> Edits:
@@ -57,19 +53,21 @@ def apply_recipe(parameters: str, tree: WorkTree, prepared: Prepared, desk: Desk
     collect = (*order.collect, f"{SANDBOX_TREE}/{stated.migrations}/*")
     result = desk.sandbox.run(replace(order, collect=collect))
     try:
-        migration = read_migration(stated, result)
+        require_migration(stated, result)
     except RepositoryUnfit as problem:
         way = obstacles.name_way(prepared.environment.sources)
         raise RepositoryUnfit(f"{problem.message}\n\n{way}") from problem
     start = f"{SANDBOX_TREE}/"
     produced = sorted(path.removeprefix(start) for path in result.files if path.startswith(start))
+    if not produced:
+        raise EditFailed(f"Django made no migration in {stated.migrations}.")
     for path in produced:
         is_kept = tree.has_path(path) and path.endswith(".py")
         if is_kept or posixpath.dirname(path) != stated.migrations:
             raise EditFailed(f"Making the migration changed {path}, which it may not touch.")
         tree.write(path, result.files[f"{start}{path}"])
         desk.say(f"produced {path}")
-    return replace(made, notes=(*made.notes, *describe_migration(migration, produced)))
+    return replace(made, notes=(*made.notes, *(f"Django made `{path}`." for path in produced)))
 
 
 def describe_field(stated: Parameters, project: Project) -> dict[str, object]:
@@ -84,8 +82,8 @@ def describe_field(stated: Parameters, project: Project) -> dict[str, object]:
     return {**stated.model_dump(mode="json"), "label": stated.label, "formatters": formatters}
 
 
-def read_migration(stated: Parameters, result: SandboxResult) -> MadeMigration:
-    """Read the script's report, which foreign code may have changed.
+def require_migration(stated: Parameters, result: SandboxResult) -> None:
+    """Check the script's report, which foreign code may have changed.
 
     Raises:
         RepositoryUnfit: Django cannot be started.
@@ -109,15 +107,3 @@ def read_migration(stated: Parameters, result: SandboxResult) -> MadeMigration:
         )
     if made.problem:
         raise EditFailed(f"Django could not create the migration: {made.problem}")
-    return made
-
-
-def describe_migration(made: MadeMigration, paths: Iterable[str]) -> Iterator[str]:
-    """Describe the results, one sentence each."""
-    for label in made.switched_off:
-        yield f"Migrations of {label}, disabled in the settings, were enabled to create this one."
-    for label in made.histories:
-        yield f"The history table of {label} follows."
-    for path in paths:
-        who = "Django made" if path.endswith(".py") else "The project's `makemigrations` wrote"
-        yield f"{who} `{path}`."

@@ -6,7 +6,6 @@ questions, names and dependencies are those of `makemigrations`; other differenc
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
@@ -17,7 +16,7 @@ import traceback
 import mergewright_report
 from django.apps import apps
 from django.core import checks, management
-from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
+from django.core.exceptions import FieldError, ValidationError
 from django.db.migrations import AddField
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
@@ -38,16 +37,17 @@ def make_migration(order, set_up, switch_on):
 
     Args:
         set_up: Sets Django up; an error there is the project's, unless the field causes it.
-        switch_on: Enables migrations that the settings disable; returns their apps.
+        switch_on: Enables migrations that the settings disable.
     """
     request = order["field"]
     request["path"] = os.path.realpath(os.path.join(order["tree"], request["path"]))
-    report = {"switched_off": [], "histories": [], "problem": "", "kind": ""}
+    report = {"problem": "", "kind": ""}
     is_set_up = False
     try:
         set_up()
         is_set_up = True
-        make_files(request, report, order["tree"], switch_on)
+        switch_on()
+        make_files(request, order["tree"])
     except MigrationProblem as problem:
         report.update(problem=str(problem), kind=problem.kind)
     except Exception as problem:  # models are foreign code and may raise anything
@@ -69,27 +69,18 @@ def is_of_model(name, file, request):
     return name == request["model"] and os.path.realpath(file or "") == request["path"]
 
 
-def make_files(request, report, tree, switch_on):
+def make_files(request, tree):
     """Write the migrations of the field by the project's own `makemigrations`."""
     module = os.environ.get("DJANGO_SETTINGS_MODULE")
     settings = "the settings module %s" % module if module else "the settings of manage.py"
     model = find_model(request, settings)
     check_field(model, request)
-    report["switched_off"] = [label for label in switch_on() if label == model._meta.app_label]
-    changes = find_changes(model, request, report)
+    changes = find_changes(model, request)
     made = [migration for several in changes.values() for migration in several]
     paths = [
         os.path.relpath(os.path.realpath(MigrationWriter(migration).path), tree)
         for migration in made
     ]
-    for path in paths:
-        if os.path.dirname(path) != request["migrations"]:
-            raise MigrationProblem(
-                "with %s the migration would be %s, not in %s. Set other settings, without"
-                " MIGRATION_MODULES, in .github/mergewright.yml: `django: {settings: ...}`"
-                % (settings, path, request["migrations"]),
-                "failed",
-            )
     MigrationAutodetector.changes = lambda *_, **__: changes
     # No database in the sandbox has recorded migrations to compare with.
     MigrationLoader.check_consistent_history = lambda *_: None
@@ -109,35 +100,19 @@ def find_model(request, settings):
         file = getattr(sys.modules.get(model.__module__), "__file__", "")
         return is_of_model(model.__name__, file, request)
 
-    heirs = [model for model in apps.get_models() if any(map(is_asked, model.__mro__))]
-    model, label = next(filter(is_asked, heirs), None), request["label"]
-    if not heirs:
+    model = next(filter(is_asked, apps.get_models()), None)
+    if model is None or model._meta.proxy or not model._meta.managed:
         raise MigrationProblem(
-            "%s is not an installed model with its own table. Is its app in INSTALLED_APPS of %s?"
-            " Set other settings in .github/mergewright.yml: `django: {settings: ...}`"
-            % (label, settings),
-            "failed",
+            "%s has no table that migrations change: it is abstract, a proxy, unmanaged, or not"
+            " in INSTALLED_APPS of %s. Ask for the field on another model, or set other settings"
+            " in .github/mergewright.yml: `django: {settings: ...}`" % (request["label"], settings)
         )
-    if model is None or model._meta.proxy:
-        owners = [model._meta.concrete_model] if model else heirs
-        kind, names = (
-            "a proxy model" if model else "abstract",
-            (owner._meta.label for owner in owners),
-        )
-        words = "%s is %s: it has no table of its own. Ask for the field on %s"
-        raise MigrationProblem(words % (label, kind, " or ".join(names)))
-    if not model._meta.managed:
-        words = "%s is unmanaged (`managed = False`): no migration changes its table"
-        raise MigrationProblem(words % label)
     return model
 
 
 def check_field(model, request):
     """Check the field by Django's checks, and its default and existing values by its validators."""
     name, existing = request["name"], request["existing"]
-    owners = [base for base in model.__mro__[1:] if vars(base).get(name) is not None]
-    if owners:
-        raise MigrationProblem("`%s` is taken by %s" % (name, owners[0].__name__))
     field = model._meta.get_field(name)
     about = [word for word in model.check() if word.obj == field or "'%s'" % name in word.msg]
     about = [word.msg for word in about if word.level >= checks.WARNING and not word.is_silenced()]
@@ -171,10 +146,10 @@ def stated_value(request, model):
         ) from problem
 
 
-def find_changes(model, request, report):
+def find_changes(model, request):
     """Return the detector's changes for the field alone, without other missing migrations.
 
-    MigrationProblem: they are not exactly the new column of the table and of its history.
+    MigrationProblem: they are not exactly the new column of the table.
     """
     label, table, name = model._meta.app_label, model._meta.model_name, request["name"]
     loader = MigrationLoader(None, ignore_no_migrations=True)
@@ -185,14 +160,8 @@ def find_changes(model, request, report):
             " %s` on the base branch and commit the result" % (model._meta.label, label),
             "failed",
         )
-    after, columns, asked = before.clone(), set(), []
-    # The history table of django-simple-history has the same columns, except excluded ones.
-    for owner in (table, "historical" + table):
-        with contextlib.suppress(LookupError, FieldDoesNotExist):
-            field = apps.get_model(label, owner)._meta.get_field(name)
-            AddField(owner, name, field.clone()).state_forwards(label, after)
-            columns.add((label, owner))
-    report["histories"] = [model._meta.label] * (len(columns) - 1)
+    after, asked = before.clone(), []
+    AddField(table, name, model._meta.get_field(name).clone()).state_forwards(label, after)
 
     class Questioner(MigrationQuestioner):
         def ask_not_null_addition(self, field_name, model_name):
@@ -207,7 +176,7 @@ def find_changes(model, request, report):
         ask_auto_now_add_addition = ask_not_null_addition
 
     changes = MigrationAutodetector(before, after, Questioner()).changes(graph=loader.graph)
-    require_columns(changes, columns, name, model._meta.label)
+    require_column(changes, model, name)
     default = model._meta.get_field(name).get_default()
     if request["existing"] and not asked and stated_value(request, model) != default:
         raise MigrationProblem(
@@ -216,22 +185,21 @@ def find_changes(model, request, report):
     return changes
 
 
-def require_columns(changes, columns, name, label):
-    """Raise MigrationProblem unless the changes add the field to exactly these tables."""
-    missing, unasked = set(columns), []
+def require_column(changes, model, name):
+    """Raise MigrationProblem unless the changes add the field to the model's table alone."""
+    column, count, unasked = (model._meta.app_label, model._meta.model_name, name), 0, []
     for app, migrations in changes.items():
         for operation in (item for migration in migrations for item in migration.operations):
-            column = (app, getattr(operation, "model_name_lower", ""))
-            is_column = isinstance(operation, AddField) and operation.name == name
-            if is_column and column in missing:
-                missing.remove(column)
+            table = getattr(operation, "model_name_lower", "")
+            if isinstance(operation, AddField) and (app, table, operation.name) == column:
+                count += 1
             else:
                 unasked.append(operation.describe())
     if unasked:
         raise MigrationProblem(", ".join(unasked), "unasked")
-    if missing:
+    if count != 1:
         words = "no migration adds %s to %s. Is there one already?"
-        raise MigrationProblem(words % (name, label), "failed")
+        raise MigrationProblem(words % (name, model._meta.label), "failed")
 
 
 def format_files(formatters, paths, root):

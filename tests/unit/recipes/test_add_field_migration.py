@@ -12,9 +12,7 @@ from tests.unit.recipes.trees import form, project, resolve_parameters
 
 def test_no_report_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = report.BrokenEvent(event="broken", text="KeyError: 'KEY'", place="settings.py:1")
-    made = by_recipe.MadeMigration(
-        event="field", problem="", kind="", switched_off=[], histories=[]
-    )
+    made = by_recipe.MadeMigration(event="field", problem="", kind="")
     result = SimpleNamespace(limit=None, output="It said so.")
     for events, problem, error, words in (
         ((broken,), "", RepositoryUnfit, r"KeyError: 'KEY' \(settings.py:1\)"),
@@ -24,7 +22,7 @@ def test_no_report_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
         read = report.Report(events, problem)
         monkeypatch.setattr(report, "read_report", lambda *_, read=read: read)
         with pytest.raises(error, match=words):
-            by_recipe.read_migration(resolve_parameters(form()), result)
+            by_recipe.require_migration(resolve_parameters(form()), result)
 
 
 def test_the_command_names_the_folder_the_value_and_the_formatters() -> None:
