@@ -19,7 +19,7 @@ from agent.models.task import Task
 from agent.models.ticket import Guidance, find_approval
 from agent.publishing import status
 from agent.recipes.add_field import recipe
-from repo_config.tree import FolderFilter, Tree
+from repo_config.tree import FolderFilter
 
 
 def resolve_parameters(task: Task, base: OpenedRepository, desk: Desk) -> str:
@@ -47,7 +47,7 @@ def resolve_parameters(task: Task, base: OpenedRepository, desk: Desk) -> str:
     tree = desk.open_base(base)
     mine = FolderFilter(tree, contract.config.folder)
     if not task.recipe:
-        raise _explain_no_recipe(mine, contract)
+        raise _explain_no_recipe(contract)
     if not can_ask and contract.project.django and contract.project.django.missing:
         raise RepositoryUnfit(contract.project.django.missing)
     try:
@@ -64,16 +64,15 @@ def resolve_parameters(task: Task, base: OpenedRepository, desk: Desk) -> str:
     return parameters
 
 
-def _explain_no_recipe(tree: Tree, contract: Contract) -> RunStopped:
-    example = recipe.make_example(tree, contract.project)
+def _explain_no_recipe(contract: Contract) -> RunStopped:
     listed = (
         " One kind of ticket works without a model. Copy this and fill it in:\n-"
-        f" {example}\n{recipe.FORM}"
+        f" {recipe.EXAMPLE}\n{recipe.FORM}"
     )
     return RunStopped(
         "I can't make this change: no recipe fits the ticket and no model is configured"
         " (MERGEWRIGHT_MODEL or MERGEWRIGHT_MODEL_EDITOR)."
-        f"{listed if example else ''}",
+        f"{listed if contract.project.django else ''}",
         Reason.NO_RECIPE,
     )
 

@@ -67,7 +67,7 @@ def _all() -> tuple[Scenario, ...]:
             "unclear",
             "facts are missing: the answer is a form to complete",
             "Customers need a nickname",
-            "Add a `CharField` called `nickname` to `shop.Customer`.\n",
+            "Add `nickname = models.CharField(max_length=50)` to `shop.Customer`.\n",
             Reason.UNCLEAR,
         ),
         Scenario(

@@ -4,7 +4,6 @@ In the sandbox, Django checks whether a class is a model with a table of its own
 """
 
 import ast
-import itertools
 import posixpath
 import re
 from collections.abc import Iterator
@@ -58,17 +57,12 @@ class ModelFinder:
         for path in sorted(self._paths):
             if "/migrations/" not in f"/{path}":
                 self.classes[path] = {*map(bytes.decode, _CLASS.findall(tree.read(path)))}
-        likely = filter(_MODEL_FILE.search, self.classes)
-        self._likely = [path for path in likely if not _TEST_PATH.search(path)]
         packages = {posixpath.dirname(path) for path in self._paths if path.endswith("__init__.py")}
         self._roots = {*python_path, *({*map(posixpath.dirname, packages)} - packages)}
 
     def list_names(self) -> set[str]:
-        return {name for path in self._likely for name in self.classes[path]}
-
-    def list_likely(self) -> Iterator[Model]:
-        """Yield the classes that have base classes, in files of models outside of tests."""
-        return itertools.chain.from_iterable(map(self._read_classes, self._likely))
+        likely = filter(_MODEL_FILE.search, self.classes)
+        return {name for path in likely for name in self.classes[path]}
 
     def find(self, stated: str) -> list[Model]:
         """List the classes that `Customer`, `shop.Customer` or `shop.models.Customer` may mean."""

@@ -4,39 +4,24 @@
 `agent.editing.by_recipe` has Django make the migration. Parameters are stored as JSON.
 """
 
-import re
-
 from agent.models.change import Plan
 from agent.models.ticket import Ticket
 from agent.recipes import tickets
 from agent.recipes.add_field import edits, request, resolving
-from agent.recipes.add_field.find_models import ModelFinder
 from agent.recipes.add_field.parameters import Parameters
 from agent.text import sanitise
 from repo_config.detect import Project, Tree
 
 NAME = "add-django-field"
+EXAMPLE = "Add `nickname = models.CharField(max_length=50, blank=True)` to `app.Model`."
 FORM = tickets.write_form({"model": "", "field": "", "default for existing rows": ""})
 """The empty form."""
-
-
-def make_example(tree: Tree, project: Project) -> str:
-    """Return an example of a ticket for this repository; "": it has no model."""
-    if project.django is None:
-        return ""
-    for model in ModelFinder(tree, project.django.python_path).list_likely():
-        lines = tree.read(model.path).splitlines()[model.node.lineno - 1 : model.node.end_lineno]
-        if b"Model" in lines[0] and not re.search(rb"(abstract|proxy) = True", b"\n".join(lines)):
-            definition = "nickname = models.CharField(max_length=50, blank=True)"
-            return f"Add `{definition}` to `{model.label}`."
-    return ""
 
 
 def fits_ticket(ticket: Ticket) -> bool:
     """Whether the form or the code of a ticket asks for a field."""
     facts = request.read_request(ticket)
-    is_stated = facts.definition is not None and bool(facts.model or facts.name)
-    return facts.is_form or is_stated
+    return facts.is_form or facts.definition is not None
 
 
 def states_all(ticket: Ticket) -> bool:

@@ -3,7 +3,6 @@
 In the sandbox, Django checks whether the options fit the type, the table and its rows.
 """
 
-import ast
 import difflib
 import keyword
 from collections.abc import Callable
@@ -100,13 +99,7 @@ def _find_model(request: FieldRequest, finder: ModelFinder) -> Model:
 def _write_definition(request: FieldRequest, model: Model | None) -> Expression | None:
     call = request.definition
     if call is None:
-        raise UnfitError("the field's type is missing")
-    if not isinstance(call, ast.Call):
-        code = definition.format_code(call)
-        options = (
-            '"app.Model", on_delete=models.PROTECT' if code.endswith("Key") else "max_length=50"
-        )
-        raise UnfitError(f"the options of {code} are missing, as in `{code}({options})`")
+        raise UnfitError("the field is missing, as in `nickname = models.CharField(max_length=50)`")
     if model is None:
         return None
     written = definition.write_definition(call, model)
@@ -118,7 +111,7 @@ def _write_definition(request: FieldRequest, model: Model | None) -> Expression 
 def _check_name(name: str, model: Model | None) -> None:
     """Check the name against the class; Django checks it against other models."""
     if not name:
-        raise UnfitError("the field's name is missing")
+        return  # the definition is missing, too
     if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name):
         raise UnfitError(f"`{name}` is not a valid Python name")
     if model and name in model.own_names:

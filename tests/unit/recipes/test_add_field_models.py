@@ -1,8 +1,6 @@
 """A class is found by its name: apps by folder, `apps.py` and Meta; packages; sub-folders."""
 
-from agent.recipes.add_field import recipe
 from tests.unit.recipes.trees import app, form, project, resolve_parameters
-from tests.unit.trees import DictTree
 
 MODELS = "from django.db import models\n\n\n"
 BODY = "    a = models.TextField()\n"
@@ -39,11 +37,3 @@ def test_packages_of_models_and_sub_folders() -> None:
     assert parameters.migrations == "src/shop/migrations"
     assert parameters.test is not None
     assert parameters.test.module == "shop.models.people"
-
-
-def test_the_example_names_a_model_with_a_table() -> None:
-    abstract = "class A(models.Model):\n    class Meta:\n        abstract = True\n\n\n"
-    files = app("shop", f"{MODELS}{abstract}class B(models.Model):\n{BODY}")
-    definition = "nickname = models.CharField(max_length=50, blank=True)"
-    example = recipe.make_example(DictTree(files), project())
-    assert example == f"Add `{definition}` to `shop.B`."

@@ -27,17 +27,14 @@ def told(body: str, title: str = "A field") -> str:
     return said + ("; test" if settled.test else "")
 
 
-FIELD = "nick = models.CharField(max_length=50, blank=True)"
-BLOCK = f"On `shop.Customer`:\n\n```python\n{FIELD}\n```\n"
+BLOCK = (
+    "On `shop.Customer`:\n\n```python\nnick = models.CharField(max_length=50, blank=True)\n```\n"
+)
+MARKS = "Add `nick = CharField(max_length=50, blank=True)` to `shop.Customer`."
 SHAPES = {
     "a form": (form(field_name="nick", add_a_test="No"), NICK),
-    "code marks": ("Add `nick` to `shop.Customer`: `CharField(max_length=50, blank=True)`.", NICK),
-    "a path": ("Add `shop.Customer.nick`, a `CharField(max_length=50, blank=True)`.", NICK),
-    "a block": (BLOCK, NICK),
+    "code marks": (MARKS, NICK),
     "a block beside other code": (f"{BLOCK}\n```python\nevil()\n```\n", NICK),
-    "a class in a block": (
-        f"```python\nclass Customer(models.Model):\n    ...\n    {FIELD}\n```\n", NICK,
-    ),
     "a relation": (
         "Add `buyer = models.ForeignKey(Customer, models.SET_NULL, null=True)` to `Order`.",
         "shop.Order: buyer = models.ForeignKey(Customer, models.SET_NULL, null=True)",
@@ -59,9 +56,8 @@ def test_what_structure_states_is_settled(name: str) -> None:
     "body",
     [
         "Add a CharField nickname with max_length=50, blank=True to Customer",
-        "Customer needs a phone number",
+        "Add `nick` to `shop.Customer`: a `CharField(max_length=50, blank=True)`.",
         "`shop.Customer` has no `nickname`, please add one.",
-        "- model: shop.Customer\n- field name: nick\n- type: CharField\n",
         "",
     ],
 )
@@ -74,11 +70,6 @@ def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
     ("body", "problem", "lines"),
     [
         (
-            "Add a `CharField` called `nick` to `shop.Customer`",
-            "options of CharField are missing",
-            {"model: shop.Customer", "field: nick = models.CharField(…)"},
-        ),
-        (
             "Add `nick = models.CharField(max_length=50)` to `shop.Customer`",
             "xisting rows",
             {"default for existing rows: …"},
@@ -90,8 +81,7 @@ def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
         ),
         ("Add `a = models.TextField()` and `b = models.TextField()` to `Order`", "several fields", set()),
         ("Add `nick = models.TextField(blank=True)` to `Order`, or `Customer`", "the model", set()),
-        ("Add `Order.class`, a `TextField()`", "`class` is not a valid", set()),
-        ("Add `a = models.ForeignKey` to `Order`", "on_delete=", {"field: a = models.ForeignKey(…)"}),
+        ("Add `nom\u00e9 = models.TextField()` to `Order`", "is not a valid", set()),
         (form(add_a_test="perhaps not"), "neither yes nor no", set()),
         (form(options="fifty characters"), "not a Django field", set()),
     ],
