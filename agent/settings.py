@@ -76,11 +76,8 @@ _Window = Annotated[
 _Secret = SecretStr | Path
 """A secret, or a file with it (then append `_FILE` to the variable's name)."""
 _SECRET_FILE_BYTES = 64 * 1024
-_NUMBERS = {"int": "a whole number", "float": "a number"}
-_BOUNDS = {"ge": "at least", "gt": "above", "le": "at most"}
 SHORTEST_SECRET = 16
 """Bytes of the webhook secret; a shorter one can be guessed from one delivery at leisure."""
-_MOST_WEBHOOK_SECRETS = 2
 
 
 class Settings(Record):
@@ -267,7 +264,7 @@ _GONE_FIELDS = {
 }
 #: Their variables; of some the value is a secret, or names a file with it.
 _GONE = {
-    name: words
+    name: f"not read any more. {words}"
     for field, words in _GONE_FIELDS.items()
     for name in (variable(field), f"{variable(field)}_FILE")
 }
@@ -384,11 +381,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     return loaded
 
 
-def list_gone(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Name the variables that are set and not read any more, with what replaces each."""
-    return [
-        f"{name} is not read any more. {words}" for name, words in _GONE.items() if name in environ
-    ]
+def list_gone(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the variables that are set and not read any more, with what replaces each."""
+    return {name: words for name, words in _GONE.items() if name in environ}
 
 
 def _explain_errors(problem: ValidationError) -> Iterator[str]:
@@ -405,31 +400,7 @@ def _explain_errors(problem: ValidationError) -> Iterator[str]:
         entry = f"entry {inside[0] + 1}: " if inside and isinstance(inside[0], int) else ""
         # A value in the wrong place may be a secret, so it is not repeated.
         words = error["msg"].removeprefix("Value error, ")
-        if error["type"].startswith(("int", "float", "greater", "less", "literal", "finite")):
-            words = f"give {describe_form(str(field))}"
-        yield f"{name}: {entry}{words}"
-
-
-def describe_form(field: str) -> str:
-    """Describe the form of a setting's value, as "a whole number, at least 1, at most 64"."""
-    annotation = Settings.model_fields[field].annotation
-    if field in SECRETS:
-        return "a secret"
-    if get_origin(annotation) is Literal:
-        return " or ".join(get_args(annotation))
-    shown = str(annotation)
-    if number := next((words for kind, words in _NUMBERS.items() if kind in shown), None):
-        limits = (
-            f"{words} {getattr(rule, kind)}"
-            for kind, words in _BOUNDS.items()
-            for rule in Settings.model_fields[field].metadata
-            if getattr(rule, kind, None) is not None
-        )
-        number = ", ".join((number, *limits))
-        return f"a comma-separated list: {number}" if "tuple" in shown else number
-    if "tuple" in shown:
-        return "a comma-separated list"
-    return "a path" if "Path" in shown else "text"
+        yield f"{name}: {entry}{words[:1].lower()}{words[1:]}"
 
 
 def raise_all_problems(*checks: Callable[[], object]) -> None:
@@ -467,11 +438,6 @@ def read_webhook_secrets(settings: Settings) -> tuple[bytes, ...]:
         )
     lines = tuple(line.strip().encode() for line in secret.get_secret_value().splitlines())
     secrets = tuple(filter(None, lines))
-    if len(secrets) > _MOST_WEBHOOK_SECRETS:
-        raise SettingsInvalid(
-            f"The webhook secret has {len(secrets)} lines. Keep the secret that is set in GitHub,"
-            " and while you change it the next one."
-        )
     if (shortest := min(map(len, secrets))) < SHORTEST_SECRET:
         raise SettingsInvalid(
             f"The webhook secret has {shortest} bytes and could be guessed. Use at least"

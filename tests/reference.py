@@ -26,6 +26,7 @@ from agent.settings import Settings
 from agent.stages.decide import TABLE, VerdictFacts
 from repo_config import reference
 
+_BOUNDS = {"ge": "at least", "gt": "above", "le": "at most"}
 _TEMPLATE = Path(__file__).with_name("reference.md.jinja")
 #: A run of a ticket file never ends so.
 _OF_ISSUES = (Reason.UNANSWERED, Reason.SUPERSEDED, Reason.ACCESS_LOST)
@@ -86,7 +87,7 @@ def _describe_type(form: Any) -> str:
         return f"list of {_describe_type(inner[0])}"
     if origin is dict or reference.is_section(form):
         return "mapping"
-    return {str: "text", bool: "true or false"}.get(form, "number")
+    return {str: "text", bool: "true or false", Path: "path"}.get(form, "number")
 
 
 def _describe_default(value: object) -> str:
@@ -104,7 +105,15 @@ def _list_settings() -> Iterator[str]:
         value = ",".join(value) if isinstance(value, tuple) else value
         default = "not set" if value in (None, "") else f"`{value}`"
         shown = "see there" if field.is_required() else default
-        form = settings.describe_form(name)
+        bounds = (
+            f"{words} {getattr(rule, kind)}"
+            for kind, words in _BOUNDS.items()
+            for rule in field.metadata
+            if getattr(rule, kind, None) is not None
+        )
+        form = "secret" if name in settings.SECRETS else _describe_type(field.annotation)
+        form = form.replace("list of text", "comma-separated list")
+        form = ", ".join((form, *bounds))
         yield f"| `{settings.variable(name)}` | {form} | {shown} | {texts[name]} |"
 
 

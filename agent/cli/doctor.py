@@ -3,14 +3,16 @@
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import cache, partial
+from typing import Annotated, NamedTuple
 
 import typer
 
 from agent import settings, wiring
 from agent.cli import terminal
-from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid
+from agent.errors import AgentError, ModelUnusable, SandboxLost, SettingsInvalid
 from agent.llm import routes
 from agent.llm.model_failure import ModelFailure
 from agent.models.chat import LEAST_TOKENS, ChatRequest, UserTurn
@@ -34,6 +36,15 @@ for url, data in ((sys.argv[1], None), (sys.argv[1], b"x"), ("http://example.inv
 """
 
 
+class Row(NamedTuple):
+    """A limit of the sandbox, a requirement, or a model of a role."""
+
+    name: str
+    sound: bool
+    detail: str
+    required: bool = True
+
+
 def doctor(
     models: Annotated[
         bool,
@@ -46,65 +57,57 @@ def doctor(
     The kind of sandbox that runs would use is tested: docker or bubblewrap. Exit code 0: ready; 1:
     something is missing, and no ticket can run.
     """
-    report = examine(settings.load_settings(), ask_models=models)
+    rows = examine(settings.load_settings(), ask_models=models)
+    missing = [row.name for row in rows if row.required and not row.sound]
     if as_json:
-        terminal.print_json(report)
-    else:
-        _show(report)
-    raise typer.Exit(0 if report["sound"] else 1)
+        terminal.print_json({"sound": not missing, "rows": [row._asdict() for row in rows]})
+        raise typer.Exit(bool(missing))
+    for row in rows:
+        state = "yes" if row.sound else "NO" if row.required else "no, optional"
+        terminal.print_wrapped(f"{row.name}: {state}; {row.detail}", "    ")
+    words = f"Missing: {', '.join(missing)}. No ticket can run on this machine."
+    terminal.print_wrapped(words if missing else "Ready: this machine can run tickets.")
+    raise typer.Exit(bool(missing))
 
 
-def examine(loaded: Settings, *, ask_models: bool = False) -> dict[str, Any]:
-    """Collect limits, versions and paths; `sound`: tickets can be processed here."""
-    measured = _measure(loaded)
-    broken = measured["broken"] and f"not enforced: {', '.join(measured['broken'])}"
-    unfit = measured["missing"] or broken
-    models = examine_models(loaded, ask=ask_models)
-    has_models = any(row["models"] for row in models["roles"])
-    usable = "all configured models can be used" if has_models else "none configured, recipes only"
-    index = ("", "not tried") if unfit else _try(check_index, loaded)
-    needed = (
-        ("sandboxes", unfit, "every required limit is enforced"),
-        ("git", *_try(check_git, loaded)),
-        ("data folder", *_try(check_folder, loaded)),
-        ("database", *_try(check_database, loaded)),
-        ("package indexes", *index),
-        ("signing key", *_try(check_signing, loaded)),
-        ("models", " ".join(models["problems"]), usable),
-        ("GitHub", *_try(check_github, loaded)),
-    )
-    return {
-        "gone": settings.list_gone(),
-        "sound": not any(problem for _, problem, _ in needed),
-        "used": loaded.sandbox,
-        **measured,
-        "needed": [
-            {"what": what, "there": not problem, "detail": problem or detail}
-            for what, problem, detail in needed
-        ],
-        "models": models,
+def examine(loaded: Settings, *, ask_models: bool = False) -> list[Row]:
+    """List the limits of sandboxes, requirements and models, each with its state."""
+    rows = list(_probe_sandbox(loaded))
+    is_contained = all(row.sound for row in rows if row.required)
+    checks: dict[str, Callable[[Settings], str]] = {
+        "git": check_git,
+        "data folder": check_folder,
+        "database": check_database,
+        **({"package indexes": check_index} if is_contained else {}),
+        "signing key": check_signing,
+        "GitHub": check_github,
     }
+    rows += [_try(name, partial(check, loaded)) for name, check in checks.items()]
+    rows += list_models(loaded, ask=ask_models)
+    gone = settings.list_gone().items()
+    return [*rows, *(Row(name, False, words, required=False) for name, words in gone)]
 
 
-def _try(check: Callable[[Settings], str], loaded: Settings) -> tuple[str, str]:
-    """Run a check; return its problem and its result, one of them empty."""
+def _try(name: str, check: Callable[[], str]) -> Row:
     try:
-        return "", check(loaded)
+        return Row(name, True, check())
     except AgentError as problem:
-        return problem.message, ""
+        return Row(name, False, f"{problem.message} {problem.details}".rstrip())
 
 
-def _measure(loaded: Settings) -> dict[str, Any]:
-    of_bubblewrap = loaded.sandbox == "bubblewrap"
-    missing = bwrap_arguments.explain_lacking_rights() if of_bubblewrap else None
-    limits: list[dict[str, Any]] = []
+def _probe_sandbox(loaded: Settings) -> Iterator[Row]:
+    is_bubblewrap = loaded.sandbox == "bubblewrap"
+    if is_bubblewrap and (missing := bwrap_arguments.explain_lacking_rights()):
+        yield Row("sandboxes", False, missing)
+        return
     try:
-        if not missing:
-            limits = limit_probes.probe_limits(sandboxes.make_sandbox(loaded), loaded)
-    except (SandboxMissing, SandboxLost) as problem:
-        missing = problem.message
-    broken = [line["limit"] for line in limits if line["required"] and not line["enforced"]]
-    return {"missing": missing, "broken": broken, "limits": limits}
+        limits = limit_probes.probe_limits(sandboxes.make_sandbox(loaded), loaded)
+    except AgentError as problem:
+        yield Row("sandboxes", False, problem.message)
+        return
+    yield Row("sandboxes", True, loaded.sandbox)
+    for limit in limits:
+        yield Row(limit["limit"], limit["enforced"], limit["detail"], limit["required"])
 
 
 # --- requirements: each check returns a result, and raises AgentError if there is a problem ------
@@ -172,77 +175,35 @@ def check_github(loaded: Settings) -> str:
     return f"{github.login()} at {github.base_url}"
 
 
-def _show(report: dict[str, Any]) -> None:
-    terminal.print_wrapped(f"sandbox: {report['used']}")
-    for line in report["limits"]:
-        no = "NO" if line["required"] else "no, optional"
-        enforced = "yes" if line["enforced"] else f"{no}; {line['detail']}"
-        terminal.print_wrapped(f"  {line['limit']}: {enforced}", "    ")
-    print("models")
-    for row in report["models"]["roles"]:
-        names = (
-            f"{model['name']} (answered in {model['seconds']:.1f} s)"
-            if "seconds" in model
-            else model["name"]
-            for model in row["models"]
-        )
-        models = ", ".join(names) or "none, recipes only"
-        terminal.print_wrapped(f"  {row['role']}: {models}", "    ")
-    print("needed")
-    for line in report["needed"]:
-        there = "yes" if line["there"] else "NO"
-        terminal.print_wrapped(f"  {line['what']}: {there}; {line['detail']}", "    ")
-    for sentence in report["gone"]:
-        terminal.print_wrapped(sentence)
-    missing = ", ".join(line["what"] for line in report["needed"] if not line["there"])
-    sound = "Ready: this machine can run tickets."
-    terminal.print_wrapped(
-        f"Missing: {missing}. No ticket can run on this machine." if missing else sound
-    )
-
-
 # --- models -------------------------------------------------------------------------------------
 
 
-def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
-    """Collect each role's models, and the `problems` to fix; `ask` each model for one word."""
-    chains = routes.list_chains(loaded)
-    names = dict.fromkeys(name for chain in chains.values() for name in chain)
-    states = {name: _try_model(name, loaded, ask=ask) for name in names}
-    problems = [
-        f"{name}: {state['problem']}" for name, state in states.items() if "problem" in state
+def list_models(loaded: Settings, *, ask: bool = False) -> list[Row]:
+    """List the models of each role; `ask` each model for one word."""
+    try_model = cache(lambda name: _try(name, partial(_check_model, name, loaded, ask=ask)))
+    rows = [
+        try_model(name)._replace(name=f"{role} {name}")
+        for role, names in routes.list_chains(loaded).items()
+        for name in names
     ]
-    return {
-        "roles": [
-            {"role": role, "models": [{"name": name} | states.get(name, {}) for name in named]}
-            for role, named in chains.items()
-        ],
-        "problems": problems,
-    }
+    return rows or [Row("models", True, "none configured, recipes only")]
 
 
-def _try_model(name: str, loaded: Settings, *, ask: bool) -> dict[str, Any]:
-    """Return why a model cannot be used, as `problem`; else time and cost of its answer, or {}."""
-    try:
-        chat = wiring.make_provided_models({"editor": (name,)}, loaded)
-    except AgentError as problem:
-        return {"problem": problem.message}
-    try:
+def _check_model(name: str, loaded: Settings, *, ask: bool) -> str:
+    with closing(wiring.make_provided_models({"editor": (name,)}, loaded)) as chat:
         if missing := chat.explain_missing("editor").removeprefix(f"{name}: "):
-            return {"problem": f"{missing}."}
+            raise ModelUnusable(f"{missing}.")
         if not ask:
-            return {}
-        reply = chat.reply(
-            ChatRequest(
-                role="editor",
-                model=name,
-                system="This is a connection test.",
-                messages=(UserTurn(text="Answer with one word: ready."),),
-                most_tokens=LEAST_TOKENS,
-            )
+            return "configured; --models asks it"
+        request = ChatRequest(
+            role="editor",
+            model=name,
+            system="This is a connection test.",
+            messages=(UserTurn(text="Answer with one word: ready."),),
+            most_tokens=LEAST_TOKENS,
         )
-    except ModelFailure as failure:
-        return {"problem": f"{failure}. {failure.details}".rstrip()}
-    finally:
-        chat.close()
-    return {"seconds": reply.seconds, "usd": reply.cost_usd}
+        try:
+            reply = chat.reply(request)
+        except ModelFailure as failure:
+            raise ModelUnusable(f"{failure}. {failure.details}".rstrip()) from failure
+    return f"answered in {reply.seconds:.1f} s"

@@ -79,8 +79,8 @@ def serve(
 
     run_log.configure_service_logging()
     loaded = settings.load_settings()
-    for sentence in settings.list_gone():
-        _log.warning(sentence)
+    for name, words in settings.list_gone().items():
+        _log.warning(f"{name} is {words}")
     checks: dict[Role, tuple[Callable[[], object], ...]] = {
         Role.WORKER: (
             lambda: _require_access(loaded),

@@ -47,7 +47,7 @@ def test_outside_of_a_repository_all_say_the_same(here, command):
     [
         (("run", "--ticket", "none.md"), "5", "does not exist"),
         (("run", "--nobody-knows"), "5", "No such option"),
-        (("doctor",), "-1", "MERGEWRIGHT_MODEL_USD: give a number, above 0"),
+        (("doctor",), "-1", "MERGEWRIGHT_MODEL_USD: input should be greater than 0"),
     ],
 )
 def test_wrong_arguments_and_settings_are_one_object_for_programs(

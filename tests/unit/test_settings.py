@@ -42,7 +42,7 @@ def test_all_that_is_wrong_is_said_at_once_each_on_its_line():
     [
         ("MODEL", "openai:gpt-5,openai:gpt-5@hihg", "entry 2: unknown level after @. Use off, on,"),
         ("MODEL_REVIEWER", "gpt-5@high", "entry 1: does not have the form provider:name"),
-        ("MODEL_STREAM", "no", "give on or off"),
+        ("MODEL_STREAM", "no", "input should be 'on' or 'off'"),
         ("MODEL_CONTEXT", "openai-chat:own=-1", "does not have the form provider:name=32768"),
         ("MODEL_CONTEXT", "openai-chat:own=16000", "at least 16,384 tokens"),
     ],
@@ -158,13 +158,3 @@ def test_UI6_no_secret_is_shown(tmp_path):
         with pytest.raises(SettingsInvalid) as problem:
             load(**mistyped)
         assert "s3cret" not in "".join(traceback.format_exception(problem.value))
-
-
-def test_a_setting_of_an_earlier_version_ends_nothing_and_is_named_with_what_replaces_it():
-    given = HOME | {"MERGEWRIGHT_CHECKS_AT_ONCE": "3", "MERGEWRIGHT_AUDIT_URL_FILE": "/x"}
-    assert settings.load_settings(given) == settings.load_settings(HOME)
-    said = settings.list_gone(given)
-    assert [sentence.partition(" is not read any more. ")[0] for sentence in said] == [
-        *("MERGEWRIGHT_AUDIT_URL_FILE", "MERGEWRIGHT_CHECKS_AT_ONCE")
-    ]
-    assert settings.keep_for_listener(given) == HOME, "it may be a secret"
