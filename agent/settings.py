@@ -8,7 +8,7 @@ import difflib
 import errno
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, get_args, get_origin
@@ -401,18 +401,6 @@ def _explain_errors(problem: ValidationError) -> Iterator[str]:
         # A value in the wrong place may be a secret, so it is not repeated.
         words = error["msg"].removeprefix("Value error, ")
         yield f"{name}: {entry}{words[:1].lower()}{words[1:]}"
-
-
-def raise_all_problems(*checks: Callable[[], object]) -> None:
-    """Run every check. Raises SettingsInvalid with all problems, one a line."""
-    problems = []
-    for check in checks:
-        try:
-            check()
-        except SettingsInvalid as problem:
-            problems += problem.message.split("\n")
-    if problems:
-        raise _join_problems(problems)
 
 
 def _join_problems(problems: list[str]) -> SettingsInvalid:

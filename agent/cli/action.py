@@ -74,7 +74,7 @@ def _run_for_event(payload: dict[str, Any], loaded: Settings) -> Outcome | str:
     decided = intake.accept_request(parsed, intake_api, None, now=read_clock())
     if decided.run is None:
         return decided.reason
-    return run.carry(decided.run, access, loaded, Console(stderr=True))[0]
+    return run.carry(decided.run, loaded, Console(stderr=True))[0]
 
 
 def _read_event(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import shlex
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Never
 
 import typer
 
@@ -17,7 +17,7 @@ from agent.text.redaction import Redactor
 from agent.text.sanitise import list_some
 
 if TYPE_CHECKING:
-    from agent.backtest.campaign import Campaign
+    from agent.backtest.campaign import Order
     from agent.backtest.tasks import PastChange, SkippedChange
     from agent.models.backtest import BacktestResult
     from agent.settings import Settings
@@ -25,78 +25,81 @@ if TYPE_CHECKING:
 _MOST_SHOWN = 20
 
 
+Repository = Annotated[
+    str,
+    typer.Option(
+        "--repo",
+        help="A local clone (for its commits), or a GitHub repository (for merged pull requests"
+        " that closed an issue).",
+        metavar="DIR|OWNER/NAME",
+    ),
+]
+Commits = Annotated[
+    str | None,
+    typer.Option("--commits", help="Range of commits in the clone. Default: all.", metavar="A..B"),
+]
+Last = Annotated[
+    int, typer.Option("--last", min=1, help="Maximum number of changes, newest first.")
+]
+Tasks = Annotated[
+    Path | None,
+    typer.Option(
+        "--tasks",
+        help="Tasks in SWE-bench format.",
+        exists=True,
+        dir_okay=False,
+        metavar="FILE.jsonl",
+    ),
+]
+Clones = Annotated[
+    Path | None,
+    typer.Option(
+        "--clones",
+        help="Folder with clones of the repositories in --tasks.",
+        exists=True,
+        file_okay=False,
+        metavar="DIR",
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="Model for all runs, as in `mergewright run`.", metavar="NAME"),
+]
+Dollars = Annotated[
+    float | None,
+    typer.Option("--usd", min=0.0, help="Maximum total cost; no run starts once it is reached."),
+]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, max=16, help="Number of parallel runs.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Continue the newest backtest, or the given one.")
+]
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="BACKTEST",
+        help="With --resume: the backtest's name, or its first characters.",
+        show_default=False,
+    ),
+]
+HtmlFile = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", dir_okay=False, help="Write the result as HTML."),
+]
+
+
 def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
-    repo: Annotated[
-        str,
-        typer.Option(
-            "--repo",
-            help="A local clone (for its commits), or a GitHub repository (for merged pull requests"
-            " that closed an issue).",
-            metavar="DIR|OWNER/NAME",
-        ),
-    ] = ".",
-    commits: Annotated[
-        str | None,
-        typer.Option(
-            "--commits", help="Range of commits in the clone. Default: all.", metavar="A..B"
-        ),
-    ] = None,
-    last: Annotated[
-        int, typer.Option("--last", min=1, help="Maximum number of changes, newest first.")
-    ] = 10,
-    tasks: Annotated[
-        Path | None,
-        typer.Option(
-            "--tasks",
-            help="Tasks in SWE-bench format.",
-            exists=True,
-            dir_okay=False,
-            metavar="FILE.jsonl",
-        ),
-    ] = None,
-    clones: Annotated[
-        Path | None,
-        typer.Option(
-            "--clones",
-            help="Folder with clones of the repositories in --tasks.",
-            exists=True,
-            file_okay=False,
-            metavar="DIR",
-        ),
-    ] = None,
+    repo: Repository = ".",
+    commits: Commits = None,
+    last: Last = 10,
+    tasks: Tasks = None,
+    clones: Clones = None,
     config: repository.ConfigFile = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model", help="Model for all runs, as in `mergewright run`.", metavar="NAME"
-        ),
-    ] = None,
-    usd: Annotated[
-        float | None,
-        typer.Option(
-            "--usd", min=0.0, help="Maximum total cost; no run starts once it is reached."
-        ),
-    ] = None,
-    jobs: Annotated[
-        int, typer.Option("--jobs", min=1, max=16, help="Number of parallel runs.")
-    ] = 1,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the newest backtest, or the given one.")
-    ] = False,
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="BACKTEST",
-            help="With --resume: the backtest's name, or its first characters.",
-            show_default=False,
-        ),
-    ] = None,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            "--html", metavar="FILE", dir_okay=False, help="Write the result as an HTML page."
-        ),
-    ] = None,
+    model: Model = None,
+    usd: Dollars = None,
+    jobs: Jobs = 1,
+    resume: Resume = False,
+    name: Name = None,
+    html: HtmlFile = None,
     as_json: terminal.Json = False,
 ) -> None:
     """Redo past changes and judge each by the tests merged with it.
@@ -105,39 +108,18 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
     were ready but wrong are listed first. Resolved is defined as in SWE-bench: every test that
     the merged change fixed passes, and no test that passed with it fails. Exit code 0: all tasks
     ran; 1: some did not start; 130: interrupted by Ctrl-C or SIGTERM, continue with --resume.
-    """  # fmt: skip
-    from agent import wiring
+    """
     from agent.backtest import campaign, folders
-    from agent.backtest import tasks as past_changes
 
     interrupts.end_on_signals()
-    loaded = run.load_settings_with(model)
-    wiring.require_machine(loaded)
-    wiring.require_models(loaded)
-    home = campaign.make_home(loaded.home)
-    own_settings = replace(loaded, home=home)
-    left: list[SkippedChange] = []
+    settings = _load_settings(model)
     if resume:
-        folder = campaign.find(home, name)
+        folder = campaign.find(settings.home, name)
         order = campaign.Order.model_validate_json((folder / folders.ORDER).read_bytes())
     else:
         if name is not None:
             raise typer.BadParameter("a backtest name requires --resume", param_hint="BACKTEST")
-        if commits and tasks:
-            raise typer.BadParameter("use one of them", param_hint="--commits, --tasks")
-        if tasks:
-            past, left = past_changes.read_rows(tasks, clones)[:last], []
-        elif commits or Path(repo).exists():
-            place = repository.find_clone(Path(repo))
-            past, left = past_changes.read_commits(place, commits or "HEAD", most=last)
-        else:
-            past, left = _read_pulls(repo, last, own_settings)
-        for skipped in left[:_MOST_SHOWN]:
-            terminal.print_aside(f"skipped: {skipped.name}: {skipped.why}")
-        if len(left) > _MOST_SHOWN:
-            terminal.print_aside(f"skipped: {len(left) - _MOST_SHOWN} more")
-        if not past:
-            raise RequestRefused("No tasks found; nothing was started.")
+        past = _find_tasks(repo, commits, last, tasks, clones, settings)
         order = campaign.Order(
             tasks=tuple(past),
             config_text=repository.read_config_text(config),
@@ -147,10 +129,59 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
             command=Redactor()(shlex.join(("mergewright", *sys.argv[1:]))),
             version=metadata.version("mergewright"),
         )
-        folder = campaign.begin(order, home)
-    made = campaign.Campaign(
-        folder, order, own_settings, wiring.make_local_desk, terminal.print_aside
-    )
+        folder = campaign.begin(order, settings.home)
+    _run(folder, order, settings, jobs, html, as_json=as_json)
+
+
+def _load_settings(model: str | None) -> Settings:
+    """Load the settings of the runs, which have a data folder of their own."""
+    from agent import wiring
+    from agent.backtest import campaign
+
+    loaded = run.load_settings_with(model)
+    wiring.require_machine(loaded)
+    wiring.require_models(loaded)
+    return replace(loaded, home=campaign.make_home(loaded.home))
+
+
+def _find_tasks(
+    repo: str,
+    commits: str | None,
+    last: int,
+    file: Path | None,
+    clones: Path | None,
+    settings: Settings,
+) -> list[PastChange]:
+    """Read tasks from a file, a clone or GitHub; name changes that are left out."""
+    from agent.backtest import tasks
+
+    left: list[SkippedChange] = []
+    if commits and file:
+        raise typer.BadParameter("use one of them", param_hint="--commits, --tasks")
+    if file:
+        past = tasks.read_rows(file, clones)[:last]
+    elif commits or Path(repo).exists():
+        place = repository.find_clone(Path(repo))
+        past, left = tasks.read_commits(place, commits or "HEAD", most=last)
+    else:
+        past, left = _read_pulls(repo, last, settings)
+    for skipped in left[:_MOST_SHOWN]:
+        terminal.print_aside(f"skipped: {skipped.name}: {skipped.why}")
+    if len(left) > _MOST_SHOWN:
+        terminal.print_aside(f"skipped: {len(left) - _MOST_SHOWN} more")
+    if not past:
+        raise RequestRefused("No tasks found; nothing was started.")
+    return past
+
+
+def _run(
+    folder: Path, order: Order, settings: Settings, jobs: int, html: Path | None, *, as_json: bool
+) -> Never:
+    """Run the tasks that are left, and report all of them."""
+    from agent import wiring
+    from agent.backtest import campaign, folders
+
+    made = campaign.Campaign(folder, order, settings, wiring.make_local_desk, terminal.print_aside)
     terminal.print_aside(f"backtest {folder.name}: {len(order.tasks)} tasks")
     try:
         rows = made.run_tasks(jobs, lambda row: terminal.print_aside(_describe(row)))
@@ -159,7 +190,7 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
             f"Interrupted; {len(folders.load_stored(folder).rows)} of {len(order.tasks)} tasks are"
             f" done. To continue, run `mergewright backtest --resume {folder.name}`."
         ) from interruption
-    _report_results(made, rows, html, as_json=as_json)
+    _report_results(folder, rows, html, as_json=as_json)
     raise typer.Exit(len(rows) != len(order.tasks))
 
 
@@ -188,18 +219,17 @@ def _describe(row: BacktestResult) -> str:
 
 
 def _report_results(
-    made: Campaign, rows: tuple[BacktestResult, ...], html: Path | None, *, as_json: bool
+    folder: Path, rows: tuple[BacktestResult, ...], html: Path | None, *, as_json: bool
 ) -> None:
     from agent.backtest import campaign, folders
     from agent.models.backtest import compute_figures
 
-    figures = compute_figures(rows)
-    predictions = made.folder / "predictions.jsonl"
+    figures, predictions = compute_figures(rows), folder / "predictions.jsonl"
     campaign.write_predictions(rows, predictions)
     if html is not None:
         from agent.dashboard import backtest_page
 
-        page = backtest_page.render_page(folders.load_stored(made.folder))
+        page = backtest_page.render_page(folders.load_stored(folder))
         try:
             html.write_text(page, encoding="utf-8")
         except OSError as problem:
@@ -208,7 +238,7 @@ def _report_results(
         terminal.print_json(
             {
                 "schema_version": result.SCHEMA_VERSION,
-                "backtest": made.folder.name,
+                "backtest": folder.name,
                 "figures": figures.model_dump(mode="json"),
                 "tasks": [row.model_dump(mode="json", exclude={"patch", "merged"}) for row in rows],
                 "predictions": str(predictions),
@@ -216,27 +246,22 @@ def _report_results(
         )
         return
     headings = ("task", "end", "judged", "requests", "dollars", "time", "title")
-    terminal.show_table(
-        headings,
-        (
-            (
-                row.instance_id, row.end.value, folders.JUDGED[row.resolved], str(row.requests),
-                _format_figure(row.usd), terminal.format_span(row.seconds), row.title,
-            )
-            for row in sorted(rows, key=lambda row: not row.is_wrongly_ready)
-        ),
-    )  # fmt: skip
+    shown = sorted(rows, key=lambda row: not row.is_wrongly_ready)
+    terminal.show_table(headings, map(_make_row, shown))
     print()
     lines = {name.replace("_", " "): _format_figure(value) for name, value in figures}
-    lines["predictions"] = str(predictions)
-    if html is not None:
-        lines["page"] = str(html)
-    terminal.show_table(("", ""), lines.items())
+    terminal.show_table(("", ""), [*lines.items(), ("predictions", str(predictions))])
     for row in rows:
-        if row.why_not:
-            print(terminal.make_line(f"not judged  {row.instance_id}: {row.why_not}"))
-        elif row.failing:
+        if row.failing and not row.why_not:
             print(terminal.make_line(f"fails  {row.instance_id}: {list_some(row.failing, 1)}"))
+
+
+def _make_row(row: BacktestResult) -> tuple[str, ...]:
+    from agent.backtest import folders
+
+    judged, usd = folders.JUDGED[row.resolved], _format_figure(row.usd)
+    time = terminal.format_span(row.seconds)
+    return row.instance_id, row.end.value, judged, str(row.requests), usd, time, row.title
 
 
 def _format_figure(figure: Any) -> str:

@@ -1,10 +1,8 @@
 """`mergewright check`: set a repository up, run its checks, and propose its configuration."""
 
-import difflib
 import shlex
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -15,37 +13,34 @@ from agent.cli import interrupts, repository, result, run, terminal
 from agent.errors import RequestRefused
 from agent.models.base_report import BaseReport
 from agent.settings import Settings
-from agent.text import sanitise
 from agent.text.redaction import REMOVED
 from repo_config import detect, load
 
+Repository = Annotated[
+    str,
+    typer.Option(
+        "--repo",
+        help="The repository: a folder, or a URL or OWNER/NAME, which is cloned here.",
+        metavar="DIR|URL|OWNER/NAME",
+    ),
+]
+Ref = Annotated[
+    str | None,
+    typer.Option("--ref", help="Branch, tag or commit. Default: the current checkout."),
+]
+Write = Annotated[
+    bool, typer.Option("--write", help="Write the configuration to .github/mergewright.yml.")
+]
+NoRun = Annotated[bool, typer.Option("--no-run", help="Only read the files; run nothing.")]
+
 
 def check(
-    repo: Annotated[
-        str,
-        typer.Option(
-            "--repo",
-            help="The repository: a folder, or a URL or OWNER/NAME, which is cloned here.",
-            metavar="DIR|URL|OWNER/NAME",
-        ),
-    ] = ".",
-    ref: Annotated[
-        str | None,
-        typer.Option("--ref", help="Branch, tag or commit. Default: the current checkout."),
-    ] = None,
+    repo: Repository = ".",
+    ref: Ref = None,
     config: repository.ConfigFile = None,
     model: repository.Model = None,
-    write: Annotated[
-        bool,
-        typer.Option(
-            "--write",
-            help="Write the configuration to .github/mergewright.yml. Before an existing file is"
-            " replaced, the difference is shown and you are asked.",
-        ),
-    ] = False,
-    no_run: Annotated[
-        bool, typer.Option("--no-run", help="Only read the files; run nothing.")
-    ] = False,
+    write: Write = False,
+    no_run: NoRun = False,
     as_json: terminal.Json = False,
 ) -> None:
     """Set up the repository and run its checks, without a ticket.
@@ -62,22 +57,22 @@ def check(
     again = shlex.join(("mergewright", *sys.argv[1:]))
     base: BaseReport | None
     if no_run:
-        base, facts, code = _read_files(folder, loaded, as_json=as_json), dict[str, str](), 0
-        report: dict[str, object] = {"schema_version": result.SCHEMA_VERSION}
-        report["base"] = base.model_dump(mode="json")
+        base, code = _read_files(folder, loaded, as_json=as_json), 0
+        facts = base.model_dump(mode="json")
+        report: dict[str, object] = {"schema_version": result.SCHEMA_VERSION, "base": facts}
     else:
-        outcome, seconds = run.run_ticket(
-            folder, None, console, config=config, base=ref, model=model, dry_run=True
+        request = run.request_ticket(
+            folder, None, config=config, base=ref, model=model, dry_run=True
         )
+        outcome, seconds = run.carry(request, loaded, console)
         report, base = result.make_report(outcome, seconds, folder, again), outcome.base
         code = result.choose_exit_code(outcome)
-        facts = dict(_list_more(base, loaded)) if base else {}
     if as_json:
         terminal.print_json(report)
     elif no_run and base:
-        result.show_base(base, facts.items())
+        result.show_base(base)
     else:
-        result.show(outcome, time.monotonic() - begun_at, folder, facts.items(), again)
+        result.show(outcome, time.monotonic() - begun_at, folder, again)
     if place and base:
         try:
             _write_configuration(place, base)
@@ -102,16 +97,6 @@ def _read_files(folder: Path, loaded: Settings, *, as_json: bool) -> BaseReport:
     )
 
 
-def _list_more(base: BaseReport, loaded: Settings) -> Iterator[tuple[str, str]]:
-    if loaded.model or loaded.model_editor:
-        yield "", f"Models of a ticket cost at most ${base.usd:.2f} (`limits.usd`)."
-    else:
-        yield "", "Without a model, only tickets that fit a recipe are handled (`--model`)."
-    if base.unrun:
-        example = "checks: {extra: [{name: docs, run: make docs}]}"
-        yield "to run more", f"Add commands to .github/mergewright.yml, as in `{example}`."
-
-
 # --- the configuration ------------------------------------------------------------------------
 
 
@@ -127,12 +112,7 @@ def _write_configuration(place: Path, base: BaseReport) -> None:
     if place.resolve() != place:
         raise RequestRefused(f"{place} is a link; nothing was written. Replace it with a file.")
     if place.exists():
-        before = place.read_text(encoding="utf-8")
-        lines = before.splitlines(keepends=True), base.configuration.splitlines(keepends=True)
-        change = "".join(difflib.unified_diff(*lines, "now", "proposed"))
-        terminal.print_aside(sanitise.strip_terminal_codes(change))
-        if not (sys.stdin.isatty() and typer.confirm(f"Replace {place}?", err=True)):
-            raise RequestRefused(f"{place} exists; nothing was written. Edit it as shown above.")
+        raise RequestRefused(f"{place} exists; nothing was written. Edit it as shown above.")
     try:
         place.parent.mkdir(exist_ok=True)
         place.write_text(base.configuration, encoding="utf-8")

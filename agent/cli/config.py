@@ -99,9 +99,6 @@ def explain(
     verb = "may" if settings.load_settings().index_hosts == "repository" else "may not"
     for host, path in project.index_hosts.items():
         print(f"set-up {verb} read from {host}, a package index in {escape_text(path)}")
-    hidden = sum(not value.is_set for value in values)
-    if hidden and not is_whole:
-        print(f"{hidden} other keys and rules have their defaults; --all shows them.")
 
 
 def _find_values(key: str, values: list[EffectiveValue]) -> list[EffectiveValue]:

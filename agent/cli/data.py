@@ -20,6 +20,17 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 _SHOWN = 20
+OfRepository = Annotated[
+    str, typer.Option(metavar="OWNER/NAME", help="All that is stored of this repository.")
+]
+OfPerson = Annotated[
+    str, typer.Option(metavar="LOGIN", help="All runs and deliveries that name this person.")
+]
+OlderThan = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="DAYS", help="All runs that ended so many days ago."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be deleted.")]
 
 
 @app.command()
@@ -43,21 +54,10 @@ def prepare() -> None:
 
 @app.command()
 def purge(
-    repository: Annotated[
-        str,
-        typer.Option(metavar="OWNER/NAME", help="All that is stored of this repository."),
-    ] = "",
-    person: Annotated[
-        str,
-        typer.Option(metavar="LOGIN", help="All runs and deliveries that name this person."),
-    ] = "",
-    older_than: Annotated[
-        int | None,
-        typer.Option(min=0, metavar="DAYS", help="All runs that ended so many days ago."),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what would be deleted.")
-    ] = False,
+    repository: OfRepository = "",
+    person: OfPerson = "",
+    older_than: OlderThan = None,
+    dry_run: DryRun = False,
     as_json: terminal.Json = False,
 ) -> None:
     """Delete texts and names of runs that are over: tickets, comments, logs, records.

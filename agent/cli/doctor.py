@@ -64,9 +64,9 @@ def doctor(
         raise typer.Exit(bool(missing))
     for row in rows:
         state = "yes" if row.sound else "NO" if row.required else "no, optional"
-        terminal.print_wrapped(f"{row.name}: {state}; {row.detail}", "    ")
+        print(f"{row.name}: {state}; {row.detail}")
     words = f"Missing: {', '.join(missing)}. No ticket can run on this machine."
-    terminal.print_wrapped(words if missing else "Ready: this machine can run tickets.")
+    print(words if missing else "Ready: this machine can run tickets.")
     raise typer.Exit(bool(missing))
 
 

@@ -2,7 +2,7 @@
 
 import shlex
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from agent.cli import terminal
@@ -86,15 +86,14 @@ def show(
     outcome: Outcome,
     elapsed: float,
     repo: Path | None = None,
-    more: Iterable[tuple[str, str]] = (),
     command: str = "",
 ) -> None:
     """Print an outcome: the checks, what rules found, whether it is done, and where results are.
 
-    `more` are facts about a base commit, each with its title; `command` continues the run.
+    `command` continues the run.
     """
     if outcome.base:
-        show_base(outcome.base, more)
+        show_base(outcome.base)
     if outcome.judged.checks:
         headings = ("check", "base", "with the change", "new failures", "verdict")
         terminal.show_table(headings, map(_make_row, outcome.judged.checks))
@@ -119,12 +118,12 @@ def show(
             print(f"{title:<7} {sanitise.strip_terminal_codes(words)}")
 
 
-def show_base(base: BaseReport, more: Iterable[tuple[str, str]]) -> None:
+def show_base(base: BaseReport) -> None:
     """Print the checks of a base commit, with their results, and the configuration to commit."""
     if base.checks:
         terminal.show_table(base_table.HEADINGS, base_table.list_rows(base))
         print()
-    terminal.show_table(("", ""), (*base_table.list_facts(base), *more))
+    terminal.show_table(("", ""), base_table.list_facts(base))
     if base.configuration:
         print(f"\n{load.OWN_FILES[0]}:\n")
         print(textwrap.indent(sanitise.strip_terminal_codes(base.configuration), "    "), end="")

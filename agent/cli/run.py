@@ -7,7 +7,7 @@ import re
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Never
 from urllib.parse import urlsplit
 
 import typer
@@ -16,73 +16,78 @@ from rich.console import Console
 from agent import settings
 from agent.cli import interrupts, repository, result, runs, terminal
 from agent.cli.terminal import StepDisplay
-from agent.errors import RequestRefused, SettingsInvalid
+from agent.errors import RequestRefused
 from agent.models.clock import read_clock
 from agent.models.outcome import Outcome
 from agent.models.run import Run, make_run_id
 from agent.text import check_summary
-
-if TYPE_CHECKING:
-    from agent.github.access import Access
 
 _MODEL = "MERGEWRIGHT_MODEL"
 #: Settings that a model on the command line replaces.
 _ASKED = re.compile(rf"{_MODEL}(_EDITOR|_REVIEWER)?")
 
 
+RunId = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RUN",
+        help="With --resume: the run's id, or its beginning. Default: the repository's"
+        " newest run that can continue.",
+        show_default=False,
+    ),
+]
+TicketFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--ticket",
+        help="The ticket: a Markdown or text file, or the text of an issue form.",
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        metavar="FILE",
+    ),
+]
+Repository = Annotated[
+    str,
+    typer.Option(
+        "--repo",
+        help="The repository: a folder or URL. With --ticket, a URL is cloned here. With"
+        " --issue, use a GitHub URL or OWNER/NAME.",
+        metavar="DIR|URL",
+    ),
+]
+Issue = Annotated[
+    int | None,
+    typer.Option("--issue", min=1, help="Number of the GitHub issue to use as the ticket."),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Continue an interrupted or unfinished run. Recorded steps and model replies"
+        " are reused; default for --model: the run's first model. With --ticket: only a run"
+        " of that ticket.",
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Do everything except creating the branch. With --issue: write nothing to GitHub.",
+    ),
+]
+
+
 def run(  # noqa: PLR0913, PLR0917  each is an option of the command
-    run_id: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="RUN",
-            help="With --resume: the run's id, or its beginning. Default: the repository's"
-            " newest run that can continue.",
-            show_default=False,
-        ),
-    ] = None,
-    ticket: Annotated[
-        Path | None,
-        typer.Option(
-            "--ticket",
-            help="The ticket: a Markdown or text file, or the text of an issue form.",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            metavar="FILE",
-        ),
-    ] = None,
-    repo: Annotated[
-        str,
-        typer.Option(
-            "--repo",
-            help="The repository: a folder or URL. With --ticket, a URL is cloned here. With"
-            " --issue, use a GitHub URL or OWNER/NAME.",
-            metavar="DIR|URL",
-        ),
-    ] = ".",
-    issue: Annotated[
-        int | None,
-        typer.Option("--issue", min=1, help="Number of the GitHub issue to use as the ticket."),
-    ] = None,
+    run_id: RunId = None,
+    ticket: TicketFile = None,
+    repo: Repository = ".",
+    issue: Issue = None,
     config: repository.ConfigFile = None,
     base: repository.Base = None,
     model: repository.Model = None,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Continue an interrupted or unfinished run. Recorded steps and model replies"
-            " are reused; default for --model: the run's first model. With --ticket: only a run"
-            " of that ticket.",
-        ),
-    ] = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help="Do everything except creating the branch. With --issue: write nothing to GitHub.",
-        ),
-    ] = False,
+    resume: Resume = False,
+    dry_run: DryRun = False,
     as_json: terminal.Json = False,
 ) -> None:
     """Run a ticket. The result is a branch that passed the checks, or the reason why there is none.
@@ -92,48 +97,38 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     is on GitHub, and the result is a pull request. Exit code 0: done; 1: not done; 2: wrong usage
     or invalid configuration; 130: interrupted by Ctrl-C or SIGTERM.
     """
-    # Imported here, since it loads the stages of runs; other commands start without them.
-    from agent import wiring
-
     console, begun_at = Console(stderr=True, quiet=as_json), time.monotonic()
     interrupts.end_on_signals()
-    folder: Path | None = None
     if resume:
         if issue or config or base or dry_run:
-            raise typer.BadParameter(
-                "--resume continues a run as it started; omit --issue, --config, --base and"
-                " --dry-run",
-                param_hint="--resume",
-            )
-        begun = _find_unfinished(run_id, repo, ticket)
-        loaded = load_settings_with(model or begun.models)
-        folder = None if begun.snapshot else Path(begun.repository)
-        access = wiring.make_access(loaded) if begun.snapshot else None
-        outcome, seconds = carry(begun, access, loaded, console, resumes=True)
-    elif run_id is not None:
-        raise typer.BadParameter("a run id requires --resume", param_hint="RUN")
-    elif issue is not None and ticket is None:
-        if config is not None:
-            raise typer.BadParameter(
-                "--issue uses the repository's configuration; omit --config",
-                param_hint="--config",
-            )
-        loaded = load_settings_with(model)
-        outcome, seconds = _run_issue(repo, issue, console, loaded, base=base, dry_run=dry_run)
-    elif ticket is not None and issue is None:
-        folder = find_folder(repo)
-        outcome, seconds = run_ticket(
-            folder, ticket, console, config=config, base=base, model=model, dry_run=dry_run
-        )
+            _refuse("--resume", "takes none of --issue, --config, --base and --dry-run")
+        request = _find_unfinished(run_id, repo, ticket)
+        loaded = load_settings_with(model or request.models)
     else:
-        raise typer.BadParameter(
-            "use either --ticket FILE or --issue N", param_hint="--ticket, --issue"
-        )
+        if run_id is not None:
+            _refuse("RUN", "a run id requires --resume")
+        if (issue is None) == (ticket is None):
+            _refuse("--ticket, --issue", "use either --ticket FILE or --issue N")
+        loaded = load_settings_with(model)
+        if issue is not None:
+            if config is not None:
+                _refuse("--config", "with --issue, the repository's configuration is used")
+            request = _request_issue(repo, issue, loaded, base=base, dry_run=dry_run)
+        else:
+            request = request_ticket(
+                find_folder(repo), ticket, config=config, base=base, model=model, dry_run=dry_run
+            )
+    outcome, seconds = carry(request, loaded, console, resumes=resume)
+    folder = None if request.snapshot else Path(request.repository)
     if as_json:
         terminal.print_json(result.make_report(outcome, seconds, folder))
     else:
         result.show(outcome, time.monotonic() - begun_at, folder)
     raise typer.Exit(result.choose_exit_code(outcome))
+
+
+def _refuse(option: str, problem: str) -> Never:
+    raise typer.BadParameter(problem, param_hint=option)
 
 
 def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> Run:
@@ -144,20 +139,15 @@ def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> Run:
         if run_id is not None:
             stored = runs.find_run(store, run_id)
             if not commands.may_resume(stored):
-                raise typer.BadParameter(
-                    f"run {stored.run.run_id} is done, or would end the same way. Start a new run"
-                    " with --ticket FILE",
-                    param_hint="RUN",
-                )
+                _refuse("RUN", f"run {stored.run.run_id} is done, or would end the same way")
             return stored.run
         place = find_folder(repo)
         of_ticket = str(ticket.resolve()) if ticket else None
         latest = commands.find_latest(store, str(place.resolve()), of_ticket) if store else None
-    if latest is not None:
-        return latest.run
-    what = f"{ticket} in {place}" if ticket else str(place)
-    problem = f"{what} has no run to continue; start one with --ticket FILE"
-    raise typer.BadParameter(problem, param_hint="--resume")
+    if latest is None:
+        what = f"{ticket} in {place}" if ticket else str(place)
+        _refuse("--resume", f"{what} has no run to continue; start one with --ticket FILE")
+    return latest.run
 
 
 def find_folder(repo: str) -> Path:
@@ -189,24 +179,18 @@ def _clone(address: str, folder: Path) -> bool:
 _OWNER_AND_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
 
 
-def run_ticket(
+def request_ticket(
     repo: Path,
     ticket: Path | None,
-    console: Console,
     *,
     config: Path | None,
     base: str | None,
     model: str | None,
     dry_run: bool,
-) -> tuple[Outcome, dict[str, float]]:
-    """Run a ticket file to its end; return the outcome, and seconds by step.
-
-    Without `ticket`, base is only set up and checked; `model` None: the models of the settings.
-    """
-    from agent.git import source
-
-    loaded, started = load_settings_with(model), int(read_clock())
-    request = Run(
+) -> Run:
+    """Describe a run of a ticket file; without `ticket`, base is only set up and checked."""
+    started = int(read_clock())
+    return Run(
         run_id=make_run_id(started),
         repository=str(repo.resolve()),
         ticket=str(ticket.resolve()) if ticket else "",
@@ -217,29 +201,28 @@ def run_ticket(
         models=model,
         started=started,
     )
-    if count := source.count_uncommitted(request.repository):
-        files = check_summary.format_count(count, "file")
-        console.print(f"Uncommitted changes in {files} are ignored.", highlight=False)
-    return carry(request, None, loaded, console)
 
 
 def carry(
-    run: Run,
-    access: Access | None,
-    loaded: settings.Settings,
-    console: Console,
-    *,
-    resumes: bool = False,
+    run: Run, loaded: settings.Settings, console: Console, *, resumes: bool = False
 ) -> tuple[Outcome, dict[str, float]]:
     """Execute a run to its end, with live progress; return its outcome, and seconds by step.
 
-    `access` None: the run's ticket is on this machine. `resumes`: the run's records are used again.
+    `resumes`: the run's records are used again.
     """
+    # Imported here, since they load the stages of runs; other commands start without them.
     from agent import wiring
+    from agent.git import source
     from agent.runs import commands
 
     # An error that would stop every run is raised here, before this run is stored.
-    compose = wiring.on_github(loaded, access) if access else wiring.on_this_machine(loaded)
+    if run.snapshot:
+        compose = wiring.on_github(loaded, wiring.make_access(loaded))
+    else:
+        compose = wiring.on_this_machine(loaded)
+        if count := source.count_uncommitted(run.repository):
+            files = check_summary.format_count(count, "file")
+            console.print(f"Uncommitted changes in {files} are ignored.", highlight=False)
     begun = commands.resume_run(run.run_id, loaded) if resumes else commands.begin_run(run, loaded)
     with begun as (store, stored):
         head = "continuing" if resumes else "run"
@@ -253,38 +236,27 @@ def load_settings_with(model: str | None) -> settings.Settings:
     if model is None:
         return settings.load_settings()
     others = {name: value for name, value in os.environ.items() if not _ASKED.fullmatch(name)}
-    try:
-        return settings.load_settings({**others, _MODEL: model})
-    except SettingsInvalid as problem:
-        raise SettingsInvalid(problem.message.replace(f"{_MODEL}: ", "--model: ", 1)) from problem
+    return settings.load_settings({**others, _MODEL: model})
 
 
-def _run_issue(
-    repo: str,
-    number: int,
-    console: Console,
-    loaded: settings.Settings,
-    *,
-    base: str | None,
-    dry_run: bool,
-) -> tuple[Outcome, dict[str, float]]:
-    """Run an issue on GitHub to its end; running the command approves the issue's current text.
+def _request_issue(
+    repo: str, number: int, loaded: settings.Settings, *, base: str | None, dry_run: bool
+) -> Run:
+    """Describe a run of an issue on GitHub; the command approves the issue's current text.
 
     Raises SettingsInvalid or AccessLost; RequestRefused if no issue has this number.
     """
     from agent import wiring
 
-    name, access = read_repository_name(repo, loaded.github_url), wiring.make_access(loaded)
-    intake_api = wiring.make_intake_api(loaded, access)
+    name = read_repository_name(repo, loaded.github_url)
+    intake_api = wiring.make_intake_api(loaded, wiring.make_access(loaded))
     # Fails at a wrong address, where the next request would only say that the issue does not exist.
     intake_api.own_logins()
     live = intake_api.find_issue(name, number)
-    if live is None:
+    if live is None or live.is_pull_request:
         raise RequestRefused(f"{name} has no issue {number}.")
-    if live.is_pull_request:
-        raise RequestRefused(f"#{number} of {name} is a pull request, not an issue.")
     started = int(read_clock())
-    request = Run(
+    return Run(
         run_id=make_run_id(started),
         repository=live.issue.repository,
         ticket=f"#{live.issue.number}",
@@ -293,7 +265,6 @@ def _run_issue(
         dry_run=dry_run,
         started=started,
     )
-    return carry(request, access, loaded, console)
 
 
 def read_repository_name(repo: str, github_url: str) -> str:

@@ -111,7 +111,7 @@ def list_runs(
     if as_json:
         terminal.print_json([_list_facts(run) for run in stored])
     elif stored:
-        terminal.show_table(_COLUMNS, map(_make_row, stored), cuts_last=True)
+        terminal.show_table(_COLUMNS, map(_make_row, stored))
     else:
         whose = f" of {repository}" if repository else ""
         terminal.print_aside(

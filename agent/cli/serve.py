@@ -75,22 +75,10 @@ def serve(
     On a signal, running steps get up to one minute to finish; runs continue at the next start.
     Exit code 0: stopped by a signal; 2: invalid settings, or no sandbox on this machine.
     """
-    from agent.runs import notifications
-
     run_log.configure_service_logging()
     loaded = settings.load_settings()
     for name, words in settings.list_gone().items():
         _log.warning(f"{name} is {words}")
-    checks: dict[Role, tuple[Callable[[], object], ...]] = {
-        Role.WORKER: (
-            lambda: _require_access(loaded),
-            lambda: notifications.load_receivers(loaded),
-            lambda: limits.load_limits(loaded),
-            settings.model_keys,
-        ),
-        Role.LISTENER: (lambda: settings.read_webhook_secrets(loaded),),
-        Role.DASHBOARD: (lambda: limits.load_limits(loaded),),
-    }
     children = {
         Role.LISTENER: _Child(
             "listener", ("-m", "webhooks"), settings.keep_for_listener(os.environ)
@@ -106,11 +94,7 @@ def serve(
         ),
     }
     chosen = tuple(children) if role is Role.ALL else (role,)
-    settings.raise_all_problems(
-        lambda: settings.require_home(loaded.home),
-        lambda: settings.find_database(loaded),
-        *(check for name in chosen for check in checks[name]),
-    )
+    settings.require_home(loaded.home)
     raise typer.Exit(_supervise(tuple(children[name] for name in chosen)))
 
 
@@ -146,19 +130,20 @@ def work() -> None:
     Exit code 0: stopped by a signal; 1: unexpected error, restart it; 2: invalid settings, or no
     sandbox on this machine.
     """
+    from agent.runs import notifications
     from agent.service import process
 
     run_log.configure_service_logging()
     stop = _stop_on_signals()
     loaded = settings.load_settings()
     _require_access(loaded)
+    notifications.load_receivers(loaded)
+    limits.load_limits(loaded)
     with lock_home(loaded.home):
         wiring.require_models(loaded)
         access = wiring.make_access(loaded)
-        compose, intake_api = (
-            wiring.on_github(loaded, access),
-            wiring.make_intake_api(loaded, access),
-        )
+        compose = wiring.on_github(loaded, access)
+        intake_api = wiring.make_intake_api(loaded, access)
         process.Worker(loaded, stop, access, compose, intake_api).run()
     # A slow step does not delay the end: its sandboxes end with this process, and the run continues
     # when the worker is started again.
@@ -226,7 +211,10 @@ class _Child:
             _log.error("cannot be started", process=self.name, exit_code=code)
             return code
         self.failures = 0 if is_well else self.failures
-        self._schedule(now, exit_code=code)
+        pause = _PAUSES[min(self.failures, len(_PAUSES) - 1)]
+        self.failures += 1
+        self.process, self.started = None, now + pause
+        _log.error("ended", process=self.name, exit_code=code, again_in_seconds=pause)
         return None
 
     def _is_stuck(self, now: float) -> bool:
@@ -253,27 +241,17 @@ class _Child:
 
     def _start(self, now: float) -> None:
         self.started = self.alive_at = now
-        try:
-            self.process = subprocess.Popen(
-                # With -P, modules in the folder where we were started cannot replace ours.
-                [sys.executable, "-P", *self.args],
-                env=self.environ,
-                stdin=subprocess.DEVNULL,
-                # The child gets a session of its own, so that Ctrl-C in a terminal reaches only us.
-                start_new_session=True,
-                # Safe, since no other thread of this process could hold a lock at the fork.
-                preexec_fn=_bind_to(os.getpid()),  # noqa: PLW1509
-            )
-        except OSError as problem:
-            self._schedule(now, problem=problem.strerror)
-            return
+        self.process = subprocess.Popen(
+            # With -P, modules in the folder where we were started cannot replace ours.
+            [sys.executable, "-P", *self.args],
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            # The child gets a session of its own, so that Ctrl-C in a terminal reaches only us.
+            start_new_session=True,
+            # Safe, since no other thread of this process could hold a lock at the fork.
+            preexec_fn=_bind_to(os.getpid()),  # noqa: PLW1509
+        )
         _log.info("started", process=self.name, pid=self.process.pid)
-
-    def _schedule(self, now: float, **facts: object) -> None:
-        pause = _PAUSES[min(self.failures, len(_PAUSES) - 1)]
-        self.failures += 1
-        self.process, self.started = None, now + pause
-        _log.error("ended", process=self.name, **facts, again_in_seconds=pause)
 
 
 def _bind_to(parent: int) -> Callable[[], None]:

@@ -1,9 +1,7 @@
 """What commands print: tables, JSON for programs, and the live progress of a run."""
 
 import json
-import shutil
 import sys
-import textwrap
 import time
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Self
@@ -23,28 +21,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 #: Width of tables in a pipe, and minimum width: a narrower terminal wraps their lines itself.
 _WIDEST, _NARROWEST = 10_000, 72
-#: Minimum width that a last column, or a line about a step, is cut to.
+#: Minimum width that a line about a step is cut to.
 _LEAST_CUT = 8
 #: Width of a line about a step, before the step's last output.
 _HEAD_WIDTH = 52
 
 
-def show_table(
-    headings: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    cuts_last: bool = False,
-) -> None:
-    """Print rows of any text in columns; in a pipe each row is one line, and headings may be empty.
-
-    `cuts_last` cuts the last column in a terminal, so that each row is one line.
-    """
+def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows of any text in columns; in a pipe, each row is one line. Headings may be empty."""
     cells = [[make_line(cell) for cell in row] for row in rows]
     width = max(Console(width=None if sys.stdout.isatty() else _WIDEST).width, _NARROWEST)
-    if cuts_last:
-        widths = [max(map(len, column)) + 2 for column in zip(headings, *cells, strict=True)]
-        room = max(width - sum(widths[:-1]), _LEAST_CUT)
-        cells = [[*row[:-1], sanitise.shorten(row[-1], room)] for row in cells]
     table = Table(box=None, pad_edge=False, show_header=any(headings))
     # The first column has ids, which people copy: they are neither cut nor wrapped.
     least = max((len(row[0]) for row in cells), default=0)
@@ -58,13 +44,6 @@ def show_table(
         console.print(table)
     for line in printed.get().splitlines():
         print(line.rstrip())
-
-
-def print_wrapped(text: str, indent: str = "") -> None:
-    """Print a sentence over as many lines as a terminal needs, 80 columns wide in a pipe."""
-    width = shutil.get_terminal_size().columns
-    lines = textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
-    print("\n".join(lines))
 
 
 def print_json(value: object) -> None:

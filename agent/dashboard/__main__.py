@@ -8,7 +8,7 @@ import os
 
 import structlog
 
-from agent import settings
+from agent import limits, settings
 from agent.dashboard.app import create_app
 from agent.errors import AgentError, SettingsInvalid
 from agent.store.sql_run_store import open_store
@@ -24,6 +24,7 @@ def main() -> None:
     try:
         loaded = settings.load_settings()
         settings.require_home(loaded.home)
+        limits.load_limits(loaded)
         names = "MERGEWRIGHT_DASHBOARD_HOST, MERGEWRIGHT_DASHBOARD_PORT"
         door = web_server.open_door(loaded.dashboard_host, loaded.dashboard_port, names)
         host, port = door.getsockname()[:2]

@@ -98,10 +98,6 @@ def _prepare_key(settings: Settings) -> Any:
 
 def read_credentials(settings: Settings) -> App | SecretStr:
     """Read our App or token from the settings; SettingsInvalid: there is not exactly one."""
-    operator.raise_all_problems(
-        lambda: operator.read_secret(settings, "github_token"),
-        lambda: operator.read_secret(settings, "github_private_key"),
-    )
     app_id, token = settings.github_app_id, operator.read_secret(settings, "github_token")
     key = operator.read_secret(settings, "github_private_key")
     if app_id is None and key is None and token is None:

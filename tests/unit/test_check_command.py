@@ -6,7 +6,6 @@ import subprocess
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import check as command
 from agent.cli import run, terminal
 from agent.cli.main import app
 from agent.git import source
@@ -16,7 +15,6 @@ from agent.models.outcome import Outcome
 from agent.models.record import replace
 from agent.models.run import Reason
 from agent.models.step import Step
-from agent.settings import Settings
 from tests.flow.stories import Repository
 
 pytestmark = pytest.mark.usefixtures("commands_home")
@@ -47,7 +45,7 @@ def repository(tmp_path):
 def measured(monkeypatch):
     """Have each repository end so, without anything being run."""
     ended = [Outcome.for_stopped_run("r1", Reason.CHECKED, "1 check ran.")]
-    monkeypatch.setattr(run, "run_ticket", lambda *given, **more: (ended[0], {"baseline": 4.0}))
+    monkeypatch.setattr(run, "carry", lambda *given: (ended[0], {"baseline": 4.0}))
 
     def set_base(base, reason=Reason.CHECKED):
         end = Outcome.for_stopped_run("r1", reason, "1 check ran.")
@@ -69,10 +67,9 @@ def test_it_shows_what_runs_and_writes_the_configuration_where_there_is_none(rep
         assert words in ended.output
     path = repository.path / ".github/mergewright.yml"
     assert path.read_text() == TEXT
-    # An edited file is not replaced unless somebody says so.
     path.write_text(TEXT + "label: robots\n")
     again = check(repository, "--write")
-    assert (again.exit_code, "-label: robots" in again.output) == (1, True)
+    assert (again.exit_code, "exists; nothing was written" in again.output) == (1, True)
     assert path.read_text() == TEXT + "label: robots\n"
     path.unlink()
     measured(replace(BASE, configuration=f"{TEXT}env:\n  KEY: '[secret removed]'\n"))
@@ -116,12 +113,6 @@ def test_the_next_step_is_one_for_a_check(repository, measured, monkeypatch, rea
     shown = check(repository).stdout
     assert words in shown
     assert bool(words) == ("next " in shown)
-
-
-def test_steps_that_did_not_run_can_be_configured(tmp_path):
-    base = replace(BASE, unrun={"jobs of CI": ("make docs",)})
-    titles = [title for title, _ in command._list_more(base, Settings(home=tmp_path))]
-    assert titles == ["", "to run more"]
 
 
 def test_uncommitted_files_are_counted_and_nothing_of_the_repository_runs(repository):

@@ -60,23 +60,6 @@ def test_a_date_after_the_at_sign_is_no_level():
     assert settings.load_settings(named).model == ("google:claude-opus-4@20250514",)
 
 
-def test_checks_are_all_made_and_told_together(tmp_path):
-    (tmp_path / "file").touch()
-    loaded = Settings(home=tmp_path / "file", webhook_secret="short")
-    with pytest.raises(SettingsInvalid) as refused:
-        settings.raise_all_problems(
-            lambda: settings.require_home(loaded.home),
-            lambda: settings.read_webhook_secrets(loaded),
-            lambda: settings.read_webhook_secrets(loaded),
-        )
-    _, *lines = refused.value.message.split("\n")
-    assert len(lines) == 2, "each is told once"
-    assert "MERGEWRIGHT_HOME" in lines[0]
-    assert "5 bytes" in lines[1]
-    settings.raise_all_problems(lambda: settings.require_home(tmp_path / "new" / "home"))
-    assert (tmp_path / "new" / "home").is_dir()
-
-
 @pytest.mark.parametrize("address", ["mysql://u:p@h/x", "postgresql+psycopg://u:p@h:port/x"])
 def test_an_address_of_a_database_that_cannot_be_one_is_refused_without_its_password(
     tmp_path, address
@@ -158,3 +141,11 @@ def test_UI6_no_secret_is_shown(tmp_path):
         with pytest.raises(SettingsInvalid) as problem:
             load(**mistyped)
         assert "s3cret" not in "".join(traceback.format_exception(problem.value))
+
+
+def test_a_setting_of_an_earlier_version_ends_nothing_and_is_named_with_what_replaces_it():
+    given = HOME | {"MERGEWRIGHT_CHECKS_AT_ONCE": "3", "MERGEWRIGHT_AUDIT_URL_FILE": "/x"}
+    assert settings.load_settings(given) == settings.load_settings(HOME)
+    gone = settings.list_gone(given)
+    assert [*gone] == ["MERGEWRIGHT_AUDIT_URL_FILE", "MERGEWRIGHT_CHECKS_AT_ONCE"]
+    assert settings.keep_for_listener(given) == HOME, "it may be a secret"
