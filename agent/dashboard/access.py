@@ -9,11 +9,11 @@ import hmac
 import secrets
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import jwt
@@ -31,8 +31,8 @@ from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import COMMAND, OPERATOR, RunRow
 
 _SESSION_SECONDS, _STATE_SECONDS = 8 * 3600, 600
-#: Seconds until permissions are read again, and until GitHub is asked again after no answer.
-_ASK_SECONDS, _SILENT_SECONDS = 60.0, 30.0
+#: Seconds until permissions are read again.
+_ASK_SECONDS = 60.0
 _SILENT = "GitHub could not confirm your permissions. Try again in a minute."
 #: A worker without a heartbeat for so many seconds counts as gone.
 _SILENT_WORKER = 30.0
@@ -82,8 +82,6 @@ class _Session:
     ends_at: float
     asked_at: float
     """When GitHub last confirmed the permissions."""
-    silent_until: float = 0.0
-    """Until then (monotonic clock), pages do not ask GitHub again, since it did not answer."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Held while GitHub is asked."""
 
@@ -123,7 +121,7 @@ class SignIns:
             return Visitor(OPERATOR, is_operator=True)
         with session.lock:
             if is_action or time.monotonic() - session.asked_at > _ASK_SECONDS:
-                self._refresh_permissions(session_id, session, is_action=is_action)
+                self._refresh_permissions(session_id, session)
         return Visitor(
             session.person.login,
             is_operator=False,
@@ -131,10 +129,7 @@ class SignIns:
             find_starters=self._find_starters,
         )
 
-    def _refresh_permissions(self, session_id: str, session: _Session, *, is_action: bool) -> None:
-        """Read permissions from GitHub; for a page, raise if GitHub did not answer a moment ago."""
-        if not is_action and time.monotonic() < session.silent_until:
-            raise CodeHostUnavailable(_SILENT)
+    def _refresh_permissions(self, session_id: str, session: _Session) -> None:
         try:
             if session.person is not None:
                 session.person = self._require_github().refresh(session.person)
@@ -142,7 +137,6 @@ class SignIns:
             self._sessions.pop(session_id, None)
             raise SignInNeeded from problem
         except CodeHostUnavailable as problem:
-            session.silent_until = time.monotonic() + _SILENT_SECONDS
             raise CodeHostUnavailable(_SILENT) from problem
         session.asked_at = time.monotonic()
 
@@ -207,8 +201,9 @@ class SignIns:
 # --- the context of pages ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Worker:
+class Worker(NamedTuple):
+    """A worker of the service, or a command that carries a run."""
+
     name: str
     process: str
     """Machine and process, if known."""
@@ -221,14 +216,10 @@ class Worker:
     @property
     def advice(self) -> str:
         """Advice if the worker is gone; empty: it is alive."""
-        if self.is_alive:
-            return ""
-        if self.name == "command":
-            return "The command was killed. Its run ends when Mergewright next starts there."
-        return (
+        advice = (
             "The worker gives no sign of life. Start one with `mergewright serve`; it continues"
-            " the runs."
         )
+        return "" if self.is_alive else f"{advice} the runs."
 
 
 @dataclass(frozen=True)
@@ -261,28 +252,22 @@ class Dashboard:
         return run_record.find_folder(copies, run_id)
 
     def list_workers(self) -> list[Worker]:
-        """List the workers, including dead ones with runs."""
-        now, carriers = read_clock(), self.store.list_carriers()
-        workers: list[tuple[str, str, float]] = []
+        """List the workers, including dead ones with runs; a command counts as alive."""
+        carried = defaultdict[str, list[str]](list)
+        for run_id, carrier in self.store.list_carriers().items():
+            carried[carrier].append(run_id)
         if self.store.files is not None:
-            workers = self.store.list_workers()
+            seen = {name: (process, at) for name, process, at in self.store.list_workers()}
         else:
-            with suppress(OSError):
-                workers = [(f"{WORKER}{ONLY}", "", (self.home / HEARTBEAT).stat().st_mtime)]
-        gone = set(carriers.values()) - {name for name, _, _ in workers}
-        return [
-            Worker(
-                name="command" if name.startswith(COMMAND) else name,
-                process=process or name.partition(COMMAND)[2],
-                seen_at=seen or None,
-                is_alive=any(self.store.is_carried(run_id) is not False for run_id in run_ids)
-                if name.startswith(COMMAND)
-                else now - seen < _SILENT_WORKER,
-                run_ids=run_ids,
-            )
-            for name, process, seen in [*workers, *((name, "", 0.0) for name in sorted(gone))]
-            for run_ids in [[run_id for run_id, carrier in carriers.items() if carrier == name]]
-        ]
+            heartbeat = self.home / HEARTBEAT
+            at = heartbeat.stat().st_mtime if heartbeat.exists() else 0.0
+            seen = {f"{WORKER}{ONLY}": ("", at)} if at else {}
+        workers = []
+        for name in (*seen, *sorted(carried.keys() - seen.keys())):
+            process, at = seen.get(name, ("", 0.0))
+            is_alive = name.startswith(COMMAND) or read_clock() - at < _SILENT_WORKER
+            workers.append(Worker(name, process, at or None, is_alive, carried[name]))
+        return workers
 
 
 def _get_dashboard(request: Request) -> Dashboard:

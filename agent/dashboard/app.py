@@ -6,12 +6,12 @@ from urllib.parse import quote
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.staticfiles import StaticFiles
 
 from agent import limits, rotation, settings
 from agent.dashboard import backtest_page, overview_pages, pages, runs_pages, sign_in_pages
@@ -23,9 +23,6 @@ from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import health
 from agent.telemetry.signature import PUBLIC_FILE
 from agent.telemetry.web_server import PLAIN
-
-_STATIC = {"style.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8",
-           "log.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml"}  # fmt: skip
 
 _log = structlog.get_logger()
 
@@ -44,15 +41,7 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
     )
     for part in (sign_in_pages, overview_pages, runs_pages, backtest_page):
         app.include_router(part.router)
-    static = {name: pages.read_static(name) for name in _STATIC}
-
-    @app.get("/static/{name}")
-    def get_static(name: str) -> Response:
-        if name not in static:
-            raise PageMissing
-        cached = {"Cache-Control": "max-age=3600"}
-        return Response(static[name], media_type=_STATIC[name], headers=cached)
-
+    app.mount("/static", StaticFiles(packages=[("agent.dashboard", "static")]))
     health.add_routes(app, partial(read_readiness, store))
 
     @app.get("/.well-known/mergewright.pub")
@@ -67,7 +56,7 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
         PageMissing, ActionRefused, AgentError, HTTPException, RequestValidationError, Exception,
     ):  # fmt: skip
         app.add_exception_handler(problem, _explain)
-    app.add_middleware(_SecurityHeaders)
+    app.middleware("http")(_add_headers)
     # Stronger compression would take longer than the network saves by it.
     app.add_middleware(GZipMiddleware, compresslevel=4)
     return app
@@ -120,23 +109,15 @@ async def _explain(request: Request, problem: Exception) -> Response:
             status, title = 500, "The dashboard failed"
             words = "The page could not be made. The dashboard's log says why."
     page = pages.render("problem.html.j2", status, title=title, words=words)
-    # The response to an unexpected error does not pass through `_SecurityHeaders`.
+    # The response to an unexpected error does not pass through `_add_headers`.
     page.headers.update(pages.HEADERS)
     return page
 
 
-class _SecurityHeaders:
-    """Add security headers to every response; plain ASGI, so that streaming works."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_headed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in pages.HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, send_headed if scope["type"] == "http" else send)
+async def _add_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """Add security headers to every response; files of ours may be stored for an hour."""
+    response = await call_next(request)
+    response.headers.update(pages.HEADERS)
+    if request.url.path.startswith("/static/"):
+        response.headers["Cache-Control"] = "max-age=3600"
+    return response

@@ -18,9 +18,8 @@ _DAY = 86_400.0
 _RANGES = {"30d": 30, "90d": 90, "1y": 365, "all": 0}
 """Days by the name of a time range; 0: all."""
 _USUAL_RANGE = "90d"
-#: Number of waits after which the queue advises a person on a run, though it may go on by itself;
-#: and the maximum number of runs that the queue shows of a group.
-_MANY_WAITS, _MOST_SHOWN = 3, 100
+#: Maximum number of runs that the queue shows of a group.
+_MOST_SHOWN = 100
 TimeRange = Annotated[str, Query(alias="range")]
 
 
@@ -35,8 +34,6 @@ def show_queue(here: Here, who: Who) -> Response:
             groups["Running"].append(run)
             continue
         groups["Waiting" if run.not_before > now else "Next"].append(run)
-        if run.wait_count >= _MANY_WAITS:
-            advice[run.run_id] = f"It has waited {run.wait_count} times. Fix the cause, or stop it."
     return here.render(
         "queue.html.j2",
         who,
@@ -77,7 +74,7 @@ def show_statistics(
     return here.render(
         "statistics.html.j2",
         who,
-        numbers=statistics.compute_statistics("all", runs),
+        numbers=statistics.compute_statistics(runs),
         charts=plots.make_charts(every, runs, since, now, filters),
         ranges=tuple(_RANGES),
         range=within,

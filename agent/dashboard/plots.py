@@ -5,13 +5,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from statistics import median
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 from agent.dashboard import statistics
-from agent.dashboard.pages import write_money, write_span, write_word
-from agent.dashboard.statistics import Statistics
+from agent.dashboard.pages import write_word
+from agent.models.model_use import format_usd
 from agent.store.sql_run_lists import UNKNOWN, CountedRun, RunFilters
 
 #: With at least so many days, a column is a week, for lack of space; maximum rows of a ranking.
@@ -59,7 +58,6 @@ class Charts(NamedTuple):
     over_time: tuple[Chart, ...]
     """Each has a bar for each day, or for each week."""
     ranked: tuple[Chart, ...]
-    by_category: tuple[tuple[Statistics, Bar], ...]
 
 
 def make_charts(
@@ -81,37 +79,26 @@ def make_charts(
         about += f" {unpriced:,} runs of models without known prices are left out."
     columns = _list_columns(since or min((run.queued_at for run in runs), default=now), now)
     unit = "day" if columns[0][0] == columns[0][1] else "week"
+    spend = _plot(every, columns, narrowed, _measure_spend)
+    ends = _plot(runs, columns, tickets, _measure_ends)
     over_time = (
-        Chart("spend", f"Spend by {unit}", about, _plot(every, columns, narrowed, _measure_spend)),
-        Chart("runs", f"Runs by {unit}", "How the runs ended.",
-              _plot(runs, columns, tickets, _measure_ends), ENDS),
-        Chart("time", f"Label to pull request by {unit}", "Median time.",
-              _plot(runs, columns, tickets, _measure_time)),
-    )  # fmt: skip
-    costs = [(model, usd) for run in every for model, usd in json.loads(run.costs or "{}").items()]
-    failed = [run for run in runs if run.reason and run.state not in statistics.OPENED]
-    ranked = (
-        Chart("by-model", "Spend by model", about, _rank("model", costs, narrowed)),
-        *(
-            Chart(f"by-{name}", f"Spend by {name}", about,
-                  _rank(name, ((getattr(run, name), run.usd) for run in every), narrowed))
-            for name in ("repository", "person")
-        ),
-        Chart("by-reason", "Runs without a pull request", "Why they ended.",
-              _rank("reason", ((run.reason, 1) for run in failed), tickets)),
-    )  # fmt: skip
-    by_category = tuple(
-        (
-            statistics.compute_statistics(category, group),
-            Bar(category, *_measure_ends(group), _link(tickets, category=category)),
-        )
-        for category, group in statistics.group_by_category(runs)
+        Chart("spend", f"Spend by {unit}", about, spend),
+        Chart("runs", f"Runs by {unit}", "How the runs ended.", ends, ENDS),
     )
-    shown = [
-        tuple(chart for chart in charts if any(bar.total for bar in chart.bars))
-        for charts in (over_time, ranked)
-    ]
-    return Charts(shown[0], shown[1], by_category)
+    costs = [(model, usd) for run in every for model, usd in json.loads(run.costs or "{}").items()]
+    failed = [run.reason for run in runs if run.reason and run.state not in statistics.OPENED]
+    ranked = [Chart("by-model", "Spend by model", about, _rank("model", costs, narrowed))]
+    for name in ("repository", "person"):
+        spent = _rank(name, [(getattr(run, name), run.usd) for run in every], narrowed)
+        ranked.append(Chart(f"by-{name}", f"Spend by {name}", about, spent))
+    reasons = _rank("reason", [(reason, 1) for reason in failed], tickets)
+    why = "Why they ended."
+    ranked.append(Chart("by-reason", "Runs without a pull request", why, reasons))
+    return Charts(_keep_filled(over_time), _keep_filled(ranked))
+
+
+def _keep_filled(charts: Iterable[Chart]) -> tuple[Chart, ...]:
+    return tuple(chart for chart in charts if any(bar.total for bar in chart.bars))
 
 
 def _rank(
@@ -119,7 +106,7 @@ def _rank(
 ) -> tuple[Bar, ...]:
     """Make a bar for the sum of each label, the largest first; the smallest ones share a bar."""
     is_failure = name == "reason"
-    tone, write = ("danger", "{:,.0f}".format) if is_failure else ("active", write_money)
+    tone, write = ("danger", "{:,.0f}".format) if is_failure else ("active", format_usd)
     sums: dict[str, float] = defaultdict(float)
     for label, value in values:
         sums[label or UNKNOWN] += value or 0.0
@@ -169,7 +156,7 @@ def _plot(
 
 def _measure_spend(runs: Sequence[CountedRun]) -> tuple[Parts, str]:
     usd = sum(run.usd or 0.0 for run in runs)
-    return (("active", usd),), write_money(usd) if usd else "–"
+    return (("active", usd),), format_usd(usd) if usd else "–"
 
 
 def _measure_ends(runs: Sequence[CountedRun]) -> tuple[Parts, str]:
@@ -177,12 +164,6 @@ def _measure_ends(runs: Sequence[CountedRun]) -> tuple[Parts, str]:
     counts = Counter(tones.get(run.state, "danger") for run in runs if run.reason)
     parts = tuple((tone, counts[tone]) for tone in ENDS if tone in counts)
     return parts, ", ".join(f"{value:,} {ENDS[tone]}" for tone, value in parts) or "–"
-
-
-def _measure_time(runs: Sequence[CountedRun]) -> tuple[Parts, str]:
-    seconds = [run.seconds_to_pull for run in runs if run.seconds_to_pull is not None]
-    value = median(seconds) if seconds else None
-    return (("active", value or 0.0),), write_span(value)
 
 
 def _link(filters: dict[str, str], **narrowed: str) -> str:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
 
@@ -60,16 +59,6 @@ class StageRecord:
     def begun(self) -> float | None:
         """When the current step began, in seconds since the epoch; None: no step is active."""
         return self.steps[-1].begun if self.state == "running" else None
-
-    @property
-    def detail(self) -> str:
-        """Describe the number of rounds and model replies."""
-        names = [name for step in self.steps if (name := read_step_name(step.name))]
-        rounds = sum(name.step in (Step.POLICY, Step.CHECKS) for name in names)
-        replies = sum(name.endswith(" reply") for name in names)
-        parts = [f"{rounds} rounds"] if rounds > 1 else []
-        parts += [f"{replies} {'reply' if replies == 1 else 'replies'}"] if replies else []
-        return ", ".join(parts)
 
 
 @dataclass
@@ -131,20 +120,13 @@ def open_file(path: Path) -> BinaryIO:
 
 def read_record(folder: Path | None) -> RunRecord:
     """Read the complete events of a run."""
+    record = RunRecord()
     with suppress(OSError):
         if folder is not None:
-            path = find_events(folder)
-            facts = path.stat()
-            return _read_record(path, facts.st_mtime_ns, facts.st_size)
-    return RunRecord()
-
-
-@lru_cache(maxsize=64)
-def _read_record(path: Path, _changed: int, _size: int) -> RunRecord:
-    record = RunRecord()
-    # Requests and replies are most of the events, and have a page of their own.
-    for event in iter_events(path, without=(b'"event": "model.', b'"event": "github write"')):
-        _add_event(event, record)
+            # Requests and replies are most of the events, and have a page of their own.
+            without = (b'"event": "model.', b'"event": "github write"')
+            for event in iter_events(find_events(folder), without=without):
+                _add_event(event, record)
     return record
 
 

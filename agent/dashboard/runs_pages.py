@@ -1,6 +1,6 @@
 """The pages about runs: the list; one run, its change, conversation, log and actions."""
 
-import tempfile
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -29,8 +29,6 @@ router = APIRouter()
 _PER_PAGE = 50
 _TAIL_BYTES = 8 * 1024
 _CHUNK_BYTES = 64 * 1024
-_NOTICES = {"stop": "The run is being stopped.", "retry": "The run is queued.",
-            "approve": "The plan is approved; the run continues."}  # fmt: skip
 
 
 # --- the list ------------------------------------------------------------------------------------
@@ -62,7 +60,7 @@ def list_runs(here: Here, who: Who, filters: Annotated[RunFilters, Query()]) -> 
 
 
 @router.get("/runs/{run_id}")
-def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
+def show_run(here: Here, who: Who, run_id: str) -> Response:
     run = here.find_run(run_id, who)
     folder = here.find_folder(run_id)
     record = run_record.read_record(folder)
@@ -76,7 +74,6 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
         "run.html.j2",
         who,
         **_describe(who, run, "run"),
-        notice=_NOTICES.get(notice, ""),
         headline=outcome.headline if outcome and not is_done else "",
         result=render_markdown(messages.render_outcome_text(outcome)) if outcome else "",
         next_step=messages.find_next_step(outcome, run.run) if outcome and not is_done else "",
@@ -170,21 +167,19 @@ def get_log(here: Here, who: Who, run_id: str, after: Annotated[int, Query(ge=0)
 def get_signed_log(here: Here, who: Who, run_id: str) -> Response:
     """Return the signed log with its files, in the form that `mergewright verify` reads."""
     here.find_run(run_id, who)
-    folder, file = here.find_folder(run_id), tempfile.TemporaryFile()  # noqa: SIM115
+    folder, archive = here.find_folder(run_id), io.BytesIO()
     if folder is None or not (folder / signature.FILE_NAME).is_file():
         raise PageMissing
-    signature.export_run(folder, file)
-    file.seek(0)
+    signature.export_run(folder, archive)
     headers = {"Content-Disposition": f'attachment; filename="mergewright-{run_id}.zip"'}
-    parts, done = iter(lambda: file.read(_CHUNK_BYTES), b""), BackgroundTask(file.close)
-    return StreamingResponse(parts, headers=headers, media_type="application/zip", background=done)
+    return Response(archive.getvalue(), headers=headers, media_type="application/zip")
 
 
 @router.post("/runs/{run_id}/{action}")
 def act(here: Here, who: Actor, form: Form, run_id: str, action: str) -> Response:
     run = here.find_run(run_id, who)
     actions.act(action, run, here.store, who, form.get("plan", ""))
-    return RedirectResponse(f"/runs/{run_id}?notice={action}", 303)
+    return RedirectResponse(f"/runs/{run_id}", 303)
 
 
 # --- parts ---------------------------------------------------------------------------------------

@@ -3,13 +3,12 @@
 An unknown value is never counted as zero: each figure comes with the number of known values.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean, median
 from typing import NamedTuple
 
 from agent.models.run import Reason, RunState
-from agent.store.sql_run_lists import UNKNOWN, CountedRun
+from agent.store.sql_run_lists import CountedRun
 
 OPENED = (RunState.OPEN, RunState.MERGED, RunState.CLOSED)
 """States of a run that has opened a pull request."""
@@ -27,8 +26,6 @@ class Figure(NamedTuple):
 class Statistics(NamedTuple):
     """The figures of several runs of issues, without dry runs."""
 
-    group: str
-    """Category of the runs; `all` for the total."""
     runs: int
     """Number of runs; a run and its follow-ups count once."""
     pull_requests: int
@@ -58,13 +55,12 @@ def join_follow_ups(every: Iterable[CountedRun]) -> list[CountedRun]:
     return list(joined.values())
 
 
-def compute_statistics(group: str, runs: Sequence[CountedRun]) -> Statistics:
+def compute_statistics(runs: Sequence[CountedRun]) -> Statistics:
     opened = [run for run in runs if run.state in OPENED]
     merged = [run for run in runs if run.state == RunState.MERGED]
     ended = [run for run in runs if run.state in (RunState.MERGED, RunState.CLOSED)]
     rounds = [run.first_round for run in runs if run.first_round or run.state in OPENED]
     return Statistics(
-        group=group,
         runs=len(runs),
         pull_requests=len(opened),
         merged=compute_mean(run.state == RunState.MERGED for run in ended),
@@ -73,14 +69,6 @@ def compute_statistics(group: str, runs: Sequence[CountedRun]) -> Statistics:
         total_usd=sum(run.usd or 0.0 for run in runs),
         usd=compute_mean(run.usd for run in merged),
     )
-
-
-def group_by_category(runs: Sequence[CountedRun]) -> list[tuple[str, list[CountedRun]]]:
-    """Group runs by the category of their tickets, the largest group first."""
-    groups: dict[str, list[CountedRun]] = defaultdict(list)
-    for run in runs:
-        groups[run.category or UNKNOWN].append(run)
-    return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
 
 
 def compute_mean(values: Iterable[float | None]) -> Figure:

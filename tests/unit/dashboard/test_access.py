@@ -6,7 +6,7 @@ import time
 import pytest
 
 from agent import settings
-from agent.dashboard import access, sign_in_links
+from agent.dashboard import sign_in_links
 from agent.dashboard.app import create_app
 from agent.errors import CodeHostUnavailable
 from agent.models.run import Reason, Wait
@@ -149,19 +149,6 @@ def test_an_action_asks_github_anew_and_without_an_answer_is_refused(store, stra
     assert store.get_run(run.run_id).stop_request is None
     people.repositories["ann"] = {100: True}
     assert stranger.post(stop).status_code == 303
-
-
-def test_pages_do_not_all_wait_for_a_github_that_is_silent(stranger, people, monkeypatch):
-    stranger.sign_in("ann", {100: True})
-    monkeypatch.setattr(access, "_ASK_SECONDS", 0.0)
-    people.problem, asked = CodeHostUnavailable("silent"), people.asked
-    for _ in range(3):
-        answer = stranger.get("/queue")
-        assert (answer.status_code, "could not confirm" in answer.text) == (503, True)
-    assert people.asked == asked + 1
-    people.problem = None
-    monkeypatch.setattr(access, "_SILENT_SECONDS", 0.0)
-    assert stranger.get("/queue").status_code == 503, "half a minute is not over"
 
 
 def test_a_plan_is_approved_by_its_number(store, operator):

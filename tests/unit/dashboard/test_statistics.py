@@ -47,17 +47,15 @@ def test_each_bar_leads_to_the_runs_that_it_counts(store, operator):
 
 def test_what_is_not_known_is_left_out_of_figures(runs):
     merged = runs[0]._replace(
-        state=RunState.MERGED, reason=Reason.READY, queued_at=0.0, category="bug",
+        state=RunState.MERGED, reason=Reason.READY, queued_at=0.0,
         first_round=Reason.READY, seconds_to_pull=120.0, usd=0.2,
     )  # fmt: skip
     unknown = merged._replace(first_round=None, seconds_to_pull=None, usd=None)
     closed = merged._replace(state=RunState.CLOSED, first_round=Reason.UNFIT)
-    declined = unknown._replace(state=RunState.DECLINED, category=None)
-    every = statistics.compute_statistics("all", [merged, unknown, closed, declined])
+    declined = unknown._replace(state=RunState.DECLINED)
+    every = statistics.compute_statistics([merged, unknown, closed, declined])
     assert (every.runs, every.pull_requests, every.total_usd) == (4, 3, 0.4)
     assert every.merged == (0.6667, 3)
     assert every.first_round == (0.5, 2)
     assert every.seconds_to_pull == (120.0, 2)
     assert every.usd == (0.2, 1)
-    groups = statistics.group_by_category([declined, merged, closed])
-    assert [(name, len(group)) for name, group in groups] == [("bug", 2), ("unknown", 1)]
