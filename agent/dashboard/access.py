@@ -216,10 +216,8 @@ class Worker(NamedTuple):
     @property
     def advice(self) -> str:
         """Advice if the worker is gone; empty: it is alive."""
-        advice = (
-            "The worker gives no sign of life. Start one with `mergewright serve`; it continues"
-        )
-        return "" if self.is_alive else f"{advice} the runs."
+        words = "The worker gives no sign of life. `mergewright serve` starts one, which goes on."
+        return "" if self.is_alive else words
 
 
 @dataclass(frozen=True)

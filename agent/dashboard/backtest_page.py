@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from agent.backtest import folders
 from agent.backtest.folders import StoredBacktest
-from agent.dashboard import diffs, pages, plots
+from agent.dashboard import diffs, pages
 from agent.dashboard.access import Dashboard, Here, PageMissing, Visitor, Who
 from agent.dashboard.diffs import DiffFile
 from agent.models.backtest import BacktestResult, End, compute_figures
@@ -26,8 +26,6 @@ _TONES = {
     End.FAILED: "danger",
     End.NOT_RUN: "quiet",
 }
-_LEGEND = {"success": "resolved", "danger": "not resolved", "quiet": "not judged"}
-_JUDGED_TONES = {words: tone for tone, words in _LEGEND.items()}
 #: Maximum lines of a shown patch, and of wrongly ready tasks whose patches are shown at first.
 _MOST_LINES, _MOST_SHOWN = 300, 5
 
@@ -93,7 +91,6 @@ def render_page(backtest: StoredBacktest) -> str:
 def _make_values(backtest: StoredBacktest, shown: set[str]) -> dict[str, Any]:
     """Return the values of the page; changes that were wrongly ready come first."""
     rows = sorted(backtest.rows, key=lambda row: not row.is_wrongly_ready)
-    ends = [(row.end.value, _JUDGED_TONES[folders.JUDGED[row.resolved]]) for row in rows]
     return {
         "backtest": backtest,
         "figures": compute_figures(rows),
@@ -101,5 +98,4 @@ def _make_values(backtest: StoredBacktest, shown: set[str]) -> dict[str, Any]:
             _ShownTask(row, f"task-{number}", row.instance_id in shown)
             for number, row in enumerate(rows, 1)
         ],
-        "chart": plots.count_ends(ends, _LEGEND),
     }

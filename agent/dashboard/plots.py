@@ -168,16 +168,3 @@ def _measure_ends(runs: Sequence[CountedRun]) -> tuple[Parts, str]:
 
 def _link(filters: dict[str, str], **narrowed: str) -> str:
     return f"/runs?{urlencode(filters | narrowed)}"
-
-
-def count_ends(ends: Sequence[tuple[str, str]], legend: Mapping[str, str]) -> Chart:
-    """Count the ends of repeated changes, by end and by the tone of the merged tests' result."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for end, tone in ends:
-        counts[end][tone] += 1
-    bars = tuple(
-        Bar(end, tuple((tone, tones[tone]) for tone in legend), f"{tones.total():,}")
-        for end, tones in counts.items()
-    )
-    about = "How the runs ended, and what the merged tests say of them."
-    return Chart("ends", "Past changes, redone", about, bars, legend)

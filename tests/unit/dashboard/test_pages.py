@@ -221,7 +221,7 @@ def test_the_queue_says_what_each_worker_does_and_what_to_do_where_one_is_gone(
     assert "stuck" not in page
     os.utime(heartbeat, (1, 1))
     for path in ("/queue", f"/runs/{run.run_id}"):
-        assert "Start one with <code>mergewright serve</code>" in operator.get(path).text, path
+        assert "<code>mergewright serve</code> starts one" in operator.get(path).text, path
 
 
 def test_whoever_asks_is_told_whether_the_dashboard_lives_and_works(app, store, stranger):
