@@ -7,11 +7,7 @@ OPERATIONS = frozenset(map(str, calls.OPERATIONS))
 
 # What the simulator has although no run of ours calls it (yet), and why.
 NOT_CALLED: dict[str, str] = {
-    "POST /repos/{owner}/{repo}/issues": "people open issues",
-    "PATCH /repos/{owner}/{repo}/issues/{issue_number}": "people close issues",
-    "DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}": "people take labels off",
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews": "people review",
-    "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": "people merge what we open",
     "POST /repos/{owner}/{repo}/statuses/{sha}": "the project's CI reports",
 }
 

@@ -171,23 +171,24 @@ def look_back(scene: Scene) -> None:
 
 
 def act_as_people(scene: Scene) -> None:
-    """Do what people do on the pages of issue and pull request."""
-    (issue,) = scene.repository.pulls()
+    """Do what people do with issue and pull request; some of it is refused."""
+    (pull,) = scene.repository.pulls()
+    ann = scene.world.user("ann")
     with scene.world.open_client(scene.repository, "ann") as client:
         for method, path, sent in (
-            ("POST", "issues", {"title": "Another"}),
-            ("PATCH", "issues/1", {"state": "closed"}),
-            ("PATCH", "issues/1", {"state": "open"}),
             ("GET", f"issues/comments/{scene.issue.comments[0].id}", None),
-            ("DELETE", "issues/1/labels/mergewright", None),
             ("GET", "contents/shop.py", None),
             ("POST", "statuses/main", {"state": "failure", "context": "ci"}),
-            ("PUT", f"pulls/{issue.number}/merge", {}),
             ("GET", "issues/999", None),
             ("POST", "issues/1/comments", {"body": " "}),
             ("POST", "pulls", {"title": "Again", "head": "absent", "base": "main"}),
         ):
             client.request(method, path, json=sent)
+    with scene.world.lock:
+        for state in ("closed", "open"):
+            actions.set_state(scene.issue, state, ann)
+        actions.remove_label(scene.issue, scene.issue.labels[0], ann)
+        pull_actions.merge(pull.pull, ann)
 
 
 @dataclass

@@ -14,6 +14,6 @@ Modules:
     shapes                  records as GitHub's JSON
     actions, pull_actions   actions of people
     git_store, git_http     repositories
-    hooks                   deliveries, and their faults
-    faults                  faults of requests
+    pages                   what people see of it
+    hooks                   deliveries
 """

@@ -27,7 +27,7 @@ REST = "/api/v3"
 LONGEST_TEXT = 65_536
 _PAGE, _LONGEST_PAGE = 30, 100
 _JWT_SECONDS = 600
-_WITH_SLASHES = frozenset({"ref", "path", "branch", "name"})
+_WITH_SLASHES = frozenset({"ref", "path", "branch"})
 
 T = TypeVar("T")
 

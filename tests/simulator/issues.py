@@ -10,7 +10,7 @@ from tests.simulator.calls import (
     operation,
     require_length,
 )
-from tests.simulator.records import Issue, Label, Reaction, Repository
+from tests.simulator.records import Label, Reaction, Repository
 
 _REPOSITORY = "/repos/{owner}/{repo}"
 _ISSUES = f"{_REPOSITORY}/issues"
@@ -21,30 +21,10 @@ _REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eye
 _LONGEST_LABEL = 50
 
 
-@operation("POST", _ISSUES, 201)
-def _create_issue(call: Call) -> object:
-    repository = call.require_writing("issues", role="read")
-    title, body = call.body["title"], call.body.get("body")
-    require_length("Issue", "body", body)
-    labels = _find_labels(call, repository, call.body.get("labels", []))
-    made = actions.open_issue(repository, call.caller.user, title, body, labels)
-    return shapes.shape_issue(made)
-
-
 @operation("GET", _ISSUE)
 def _get_issue(call: Call) -> object:
     repository = call.require_reading(*_READS)
     return shapes.shape_issue(call.find_issue(repository))
-
-
-@operation("PATCH", _ISSUE)
-def _edit_issue(call: Call) -> object:
-    """Close or reopen an issue or pull request: its author, or who may triage."""
-    repository, issue = call.require_writing_issue()
-    if issue.author is not call.caller.user and not call.has_role(repository, "triage"):
-        raise Refusal(403, "Must have admin rights to Repository.")
-    actions.set_state(issue, call.body["state"], call.caller.user)
-    return shapes.shape_issue(issue)
 
 
 # --- comments ------------------------------------------------------------------------------------
@@ -145,10 +125,6 @@ def _react_to_review_comment(call: Call) -> object:
 # --- labels --------------------------------------------------------------------------------------
 
 
-def _list_labels(call: Call, issue: Issue) -> Reply:
-    return call.paginate(issue.labels, lambda label: {"name": label.name, "color": label.color})
-
-
 def _find_labels(call: Call, repository: Repository, names: list[str]) -> list[Label]:
     """Find labels; as at GitHub, unknown ones are made by who may push."""
     labels = []
@@ -168,14 +144,4 @@ def _add_labels(call: Call) -> object:
     repository, issue = call.require_writing_issue("triage")
     labels = _find_labels(call, repository, call.body["labels"])
     actions.add_labels(issue, labels, call.caller.user)
-    return _list_labels(call, issue)
-
-
-@operation("DELETE", f"{_ISSUE}/labels/{{name}}")
-def _remove_label(call: Call) -> object:
-    repository, issue = call.require_writing_issue("triage")
-    label = repository.labels.get(call.params["name"].lower())
-    if label is None or label not in issue.labels:
-        raise Refusal(404, "Label does not exist")
-    actions.remove_label(issue, label, call.caller.user)
-    return _list_labels(call, issue)
+    return call.paginate(issue.labels, lambda label: {"name": label.name, "color": label.color})

@@ -1,31 +1,27 @@
-"""The pages for people: all repositories, an issue, a pull request, with forms.
+"""The pages for people: all repositories, an issue, a pull request.
 
-A form is a call of the API with the rights of the person it is sent as. The one script is the
-dashboard's, which loads parts of the page again; texts are shown as GitHub shows them, as far as
-that matters.
+The one script is the dashboard's, which loads parts of the page again; texts are shown as GitHub
+shows them, as far as that matters.
 """
 
-import json
 import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from tests.simulator import calls, git_store, pull_actions, shapes
-from tests.simulator.calls import Caller, Refusal
-from tests.simulator.records import ROLES, Issue, Pull, Repository, Token, User
+from tests.simulator import calls, git_store, shapes
+from tests.simulator.records import Issue, Repository
 from tests.simulator.world import World
 
 SECURITY_HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
-        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        " form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -74,12 +70,8 @@ _pages.filters["patch"] = _color_patch
 Answer = tuple[int, dict[str, str], bytes]
 
 
-def show(world: World, path: str, chosen: str = "", notice: str = "") -> Answer:
+def show(world: World, path: str) -> Answer:
     """Show all repositories, or the issue or pull request of an address.
-
-    Args:
-        chosen: Login of the person that the forms are offered to.
-        notice: Why a form was refused.
 
     Raises:
         Refusal: There is none.
@@ -87,75 +79,17 @@ def show(world: World, path: str, chosen: str = "", notice: str = "") -> Answer:
     with world.lock:
         if path == "/":
             repositories = list(world.repositories.values())
-            people = {
-                repository: _list_people(world, repository, chosen) for repository in repositories
-            }
-            page = _pages.get_template("overview.html").render(people=people, notice=notice)
+            page = _pages.get_template("overview.html").render(repositories=repositories)
         else:
             repository, issue = _find(world, path)
             page = _pages.get_template("subject.html").render(
                 repository=repository,
                 issue=issue,
                 entries=_list_entries(issue),
-                people=_list_people(world, repository, chosen),
-                notice=notice,
                 **_describe_changes(repository, issue),
             )
     # Titles may hold half of a surrogate pair, as JSON can.
-    return 422 if notice else 200, SECURITY_HEADERS, page.encode("utf-8", "replace")
-
-
-def _list_people(world: World, repository: Repository, chosen: str) -> list[tuple[str, str]]:
-    people = [
-        (user.login, world.role(repository, user))
-        for user in world.users.values()
-        if user.kind == "User"
-    ]
-    return sorted(people, key=lambda person: (person[0] != chosen, -ROLES.index(person[1])))
-
-
-def act(world: World, path: str, form: dict[str, str]) -> Answer:
-    """Carry a form out and lead back to the page, or show it with the words of a refusal.
-
-    Raises:
-        Refusal: It names nothing that can be done.
-    """
-    with world.lock:
-        user = world.users.get(form.get("as", "").lower())
-        if user is None:
-            raise Refusal(422, "Choose one of the people in the list.")
-        if path == "/":
-            where = form.get("repository", "")
-            method, below = "POST", "issues"
-            body = {name: form.get(name, "").replace("\r\n", "\n") for name in ("title", "body")}
-        else:
-            repository, issue = _find(world, path)
-            where = repository.full_name
-            if issue.pull and form.get("deed") == "ready":
-                return _mark_ready(world, path, issue.pull, user)
-            method, below, body = _translate(issue, form)
-    caller, raw = Caller(Token("", None, user)), json.dumps(body).encode()
-    try:
-        reply = calls.perform(world, caller, method, f"/repos/{where}/{below}", raw)
-    except Refusal as refusal:
-        notice = f"{user.login} was refused: {refusal.message} {refusal.errors or ''}"
-        return show(world, path, user.login, notice)
-    if isinstance(reply.body, dict) and path == "/":
-        path = f"/{where}/issues/{reply.body['number']}"
-    return _lead_to(path, user)
-
-
-def _mark_ready(world: World, path: str, pull: Pull, user: User) -> Answer:
-    """Do what GitHub has no REST operation for."""
-    if ROLES.index(world.role(pull.issue.repository, user)) < ROLES.index("write"):
-        return show(world, path, user.login, f"{user.login} may not do that.")
-    pull_actions.set_draft(pull, user, draft=False)
-    return _lead_to(path, user)
-
-
-def _lead_to(path: str, user: User) -> Answer:
-    location = f"{quote(path)}?as={quote(user.login)}"
-    return 303, {**SECURITY_HEADERS, "Location": location}, b""
+    return 200, SECURITY_HEADERS, page.encode("utf-8", "replace")
 
 
 def _find(world: World, path: str) -> tuple[Repository, Issue]:
@@ -165,30 +99,6 @@ def _find(world: World, path: str) -> tuple[Repository, Issue]:
     if repository is None or issue is None:
         raise calls.NotFound
     return repository, issue
-
-
-def _translate(issue: Issue, form: dict[str, str]) -> tuple[str, str, dict[str, Any]]:
-    """Return method, path and body of the call that does what a form says."""
-    on_issue, on_pull = f"issues/{issue.number}", f"pulls/{issue.number}"
-    body, label = form.get("body", "").replace("\r\n", "\n"), form.get("label", "")
-    line = {"path": form.get("path", ""), "line": int(form.get("line") or 0), "body": body}
-    deeds: dict[str, tuple[str, str, dict[str, Any]]] = {
-        "label": ("POST", f"{on_issue}/labels", {"labels": [label]}),
-        "unlabel": ("DELETE", f"{on_issue}/labels/{label}", {}),
-        "comment": ("POST", f"{on_issue}/comments", {"body": body}),
-        "close": ("PATCH", on_issue, {"state": "closed"}),
-        "line": ("POST", f"{on_pull}/reviews", {"event": "COMMENT", "comments": [line]}),
-        "approve": ("POST", f"{on_pull}/reviews", {"event": "APPROVE", "body": body}),
-        "request changes": (
-            *("POST", f"{on_pull}/reviews"),
-            {"event": "REQUEST_CHANGES", "body": body},
-        ),
-        "merge": ("PUT", f"{on_pull}/merge", {}),
-    }
-    deed = deeds.get(form.get("deed", ""))
-    if deed is None:
-        raise calls.NotFound
-    return deed
 
 
 def _list_entries(issue: Issue) -> list[dict[str, Any]]:

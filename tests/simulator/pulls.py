@@ -65,13 +65,6 @@ def _edit_pull(call: Call) -> object:
     return shapes.shape_full_pull(pull)
 
 
-@operation("PUT", f"{_PULL}/merge")
-def _merge(call: Call) -> object:
-    repository = call.require_writing("contents", role="write")
-    sha = pull_actions.merge(call.find_pull(repository), call.caller.user)
-    return {"sha": sha, "merged": True, "message": "Pull Request successfully merged"}
-
-
 @operation("POST", f"{_PULL}/requested_reviewers", 201)
 def _request_reviewers(call: Call) -> object:
     """Ask people for a review; they must be collaborators and must not be the author."""

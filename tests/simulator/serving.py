@@ -95,7 +95,7 @@ def _answer_api(world: World, request: Request) -> Answer:
 
 
 def _answer_others(world: World, request: Request) -> Answer:
-    path, method = request.path, request.method
+    path = request.path
     if path.endswith(("/info/refs", "/git-upload-pack", "/git-receive-pack")):
         arguments = (path, request.query, request.headers, request.body)
         return git_http.answer(world, request.caller, *arguments)
@@ -111,9 +111,7 @@ def _answer_others(world: World, request: Request) -> Answer:
     if path in pages.FILES:
         kind, content = pages.FILES[path]
         return 200, {"Content-Type": kind}, content
-    if method == "POST":
-        return pages.act(world, path, request.form())
-    return pages.show(world, path, dict(parse_qsl(request.query)).get("as", ""))
+    return pages.show(world, path)
 
 
 class _Handler(BaseHTTPRequestHandler):
