@@ -29,7 +29,7 @@ def main(target: Path) -> None:
     ):
         screen = io.StringIO()
         out = Console(file=screen, width=88)
-        ends = [show_play(played, out, is_whole=False) for played in plays]
+        ends = [show_play(played, out) for played in plays]
         if not all(ends):
             sys.exit(f"Unexpected outcome of the demo:\n{screen.getvalue()}")
         pull = plays[-1].pull()

@@ -1,6 +1,5 @@
 """`make demo`: the whole job is played on a simulated GitHub."""
 
-import re
 import signal
 import tempfile
 import time
@@ -12,10 +11,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.markup import escape
 from rich.rule import Rule
-from rich.syntax import Syntax
 
 from agent import settings
 from agent.cli import terminal
@@ -27,8 +24,6 @@ from agent.text import sanitise
 from tests.demo import play, recorded
 from tests.demo.play import Play
 from tests.demo.scenarios import SCENARIOS, USUAL
-from tests.simulator import git_store
-from tests.simulator.records import Issue
 
 _LONGEST_SECONDS = 1800.0
 _LAST_LINES = 20
@@ -72,7 +67,7 @@ def demo(
         play.playing(chosen, loaded, folder) as plays,
     ):
         out, aside = Console(), Console(stderr=True)
-        are_as_told = [show_play(played, out, is_whole=scenario is not None) for played in plays]
+        are_as_told = [show_play(played, out) for played in plays]
         for played, is_as_told in zip(plays, are_as_told, strict=True):
             if not is_as_told:
                 _explain(played, aside)
@@ -101,17 +96,11 @@ def _make_scratch() -> Iterator[Path]:
         yield Path(name)
 
 
-def show_play(played: Play, out: Console, *, is_whole: bool) -> bool:
-    """Play to the end and show what came of it; return whether it ended as it should.
-
-    Args:
-        is_whole: Whether all that was written is shown: comments, text and patch.
-    """
+def show_play(played: Play, out: Console) -> bool:
+    """Play to the end and show what came of it; return whether it ended as it should."""
     out.print(Rule(escape(f"{played.scenario.name}: {played.scenario.sentence}")))
     out.print(f"issue {played.issue_url}", highlight=False)
     _print_plain(out, played.issue.title, style="bold")
-    if is_whole:
-        _print_plain(out, played.issue.body or "")
     out.print(f"{play.MAINTAINER} sets the label {play.LABEL}; GitHub delivers the webhook")
     begun = time.monotonic()
     played.label()
@@ -124,9 +113,7 @@ def show_play(played: Play, out: Console, *, is_whole: bool) -> bool:
         played.review()
         answer = follow(played, out, begun, after=run)
         is_as_told = _show_end(played, answer, out, begun)
-    if is_whole:
-        _show_all(played, out)
-    elif pull := played.pull():
+    if pull := played.pull():
         out.print(f"pull request {played.get_pull_url(pull)}\n", highlight=False)
     return is_as_told
 
@@ -140,15 +127,6 @@ def _show_end(played: Play, run: RunRow | None, out: Console, begun: float) -> b
     words = f"{shown} ({outcome.reason.value}): {outcome.sentence}"
     _print_plain(out, f"{words} It took {time.monotonic() - begun:.0f} s.")
     return outcome.reason is played.scenario.ends
-
-
-def _show_all(played: Play, out: Console) -> None:
-    for comment in played.issue.comments:
-        edited = ", edited" if comment.updated > comment.created else ""
-        out.print(Rule(escape(f"comment of {comment.author.login}{edited}")))
-        out.print(Markdown(_fold(comment.body)))
-    if pull := played.pull():
-        _show_pull(played, pull, out)
 
 
 def follow(
@@ -189,22 +167,6 @@ def _show_step(step: ShownStep, record: RunRecord, out: Console) -> None:
                     _print_plain(out, f"     {item.item_id.rpartition('/')[2]}\n     {words}")
     elif step.seconds >= _QUIET_SECONDS:
         out.print(f"[green]done[/] {step.name:<24} {step.seconds:7.1f} s", highlight=False)
-
-
-def _show_pull(played: Play, pull: Issue, out: Console) -> None:
-    out.print(Rule(f"pull request {played.get_pull_url(pull)}"))
-    _print_plain(out, pull.title, style="bold")
-    out.print(Markdown(_fold(pull.body or "")))
-    if pull.pull is None:
-        return
-    out.print(Rule(escape(f"branch {pull.pull.head_ref}")))
-    log = git_store.text(
-        played.repository.git_dir,
-        *("log", "-p", "--reverse", "--first-parent", "--format=%n%an <%ae>%n%n%B"),
-        f"refs/heads/{pull.pull.base_ref}..refs/heads/{pull.pull.head_ref}",
-    )
-    patch = sanitise.strip_terminal_codes(log)
-    out.print(Syntax(patch, "diff", background_color="default", word_wrap=True))
 
 
 def _explain(played: Play, out: Console) -> None:
@@ -248,13 +210,6 @@ def _print_plain(out: Console, text: str, style: str | None = None) -> None:
     """Print foreign words as they are, with nothing in them that a terminal would obey."""
     plain = sanitise.strip_terminal_codes(text)
     out.print(plain, style=style, markup=False, highlight=False, soft_wrap=True)
-
-
-def _fold(text: str) -> str:
-    """Show collapsed parts the way a page would, by their title; leave markers of ours out."""
-    details = r"<details><summary>(.*?)</summary>.*?\n</details>"
-    shown = re.sub(details, r"*(folded: \1)*", text, flags=re.DOTALL)
-    return sanitise.strip_terminal_codes(re.sub(r"<!--.*?-->", "", shown, flags=re.DOTALL))
 
 
 if __name__ == "__main__":

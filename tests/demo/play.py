@@ -192,9 +192,6 @@ class Play:
         pulls = [issue for issue in self.repository.issues.values() if issue.pull is not None]
         return pulls[-1] if pulls else None
 
-    def noticed(self) -> bool:
-        return bool(self.issue.reactions or self.issue.comments)
-
     def run(self) -> RunRow | None:
         """Return the newest run of the issue, once there is one."""
         for stored in self.stage.store.list_latest(_RECENT, self.repository.full_name):
