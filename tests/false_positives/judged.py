@@ -22,8 +22,6 @@ _HEAD = """\
 
 
 class Key(NamedTuple):
-    """What one judgement is about."""
-
     project: str
     rule: str
     path: str
@@ -31,8 +29,6 @@ class Key(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """What was said of it."""
-
     verdict: str = "?"
     why: str = ""
 

@@ -6,18 +6,17 @@ names are followed as they are in a run.
 
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.checks import changed_files, readers
 from agent.models.change import Change, ChangedFile, Finding
 from agent.policy import registry, ruff_contract, source
-from agent.policy.change_context import ChangeContext
 from repo_config import detect
 from repo_config.schema import RepoConfig
 from tests.false_positives import judged
-from tests.false_positives.projects import Project
+from tests.false_positives.projects import LEFT_OUT, Project
 from tests.unit.policy.cases import make_context
 from tests.unit.trees import DictTree
 
@@ -41,13 +40,12 @@ class Looked:
     """What came of one project."""
 
     project: str
-    files: int
     python_files: int
     found: tuple[Found, ...]
 
 
-def look(project: Project, tree: Path, rules: Collection[str]) -> Looked:
-    """Check the files below a folder against the rules of these ids."""
+def look(project: Project, tree: Path) -> Looked:
+    """Check the files below a folder against every rule that is not left out."""
     files = {
         path.relative_to(tree).as_posix(): path.read_bytes()
         for path in sorted(tree.rglob("*"))
@@ -58,22 +56,16 @@ def look(project: Project, tree: Path, rules: Collection[str]) -> Looked:
     findings: list[Finding] = []
     for change, base in _changes(files):
         change_context = make_context(change, config, detected, DictTree(base))
-        findings.extend(_findings(change_context, rules))
-    findings.extend(_linted(tree, config, rules))
+        for module in registry.MODULES:
+            findings.extend(module.check_change(change_context))
+    findings = [*findings, *_linted(tree, config)]
+    findings = [finding for finding in findings if finding.rule not in LEFT_OUT]
     python = sum(source.is_python(path, content) for path, content in files.items())
-    return Looked(project.name, len(files), python, tuple(_found(project.name, findings, files)))
+    return Looked(project.name, python, tuple(_found(project.name, findings, files)))
 
 
-def _findings(change_context: ChangeContext, rules: Collection[str]) -> Iterator[Finding]:
-    for module in registry.MODULES:
-        if any(rule.id in rules for rule in module.RULES):
-            yield from (
-                finding for finding in module.check_change(change_context) if finding.rule in rules
-            )
-
-
-def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[Finding]:
-    """Yield what ruff finds in all files, as if each were new."""
+def _linted(tree: Path, config: RepoConfig) -> Iterable[Finding]:
+    """Return what ruff finds in all files, as if each were new."""
     ruff = Path(sys.executable).with_name("ruff")
     done = subprocess.run(
         [ruff, "check", "--no-cache", "--no-respect-gitignore", "--output-format=json",
@@ -94,9 +86,7 @@ def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[
         ),
     )
     items = ruff_contract.select_items(once, change, config)
-    yield from (
-        problem for problem in ruff_contract.find_problems(items, config) if problem.rule in rules
-    )
+    return ruff_contract.find_problems(items, config)
 
 
 def _found(project: str, findings: list[Finding], files: Mapping[str, bytes]) -> Iterator[Found]:
