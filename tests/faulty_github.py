@@ -1,8 +1,6 @@
 """A simulated GitHub on which requests and deliveries go wrong on demand, and all are remembered.
 
     answer       `status` (default 500), `headers` and `body` (JSON or text); nothing is performed
-    limit        a rate limit: `status` (403 or 429), Retry-After of `seconds`; with `hourly` the
-                 limit of an hour, whose headers say when it ends
     slow         `seconds` pass, then the request is performed
     drop         the connection is closed without a byte; nothing is performed
     lose_answer  performed; then as `answer` where there is a `status`, else as `drop`
@@ -28,10 +26,7 @@ from tests.simulator.hooks import Delivery, Hooks
 from tests.simulator.serving import Answer, Request
 from tests.simulator.world import World
 
-Kind = Literal["answer", "limit", "slow", "drop", "lose_answer"]
-_LIMITED = (
-    "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
-)
+Kind = Literal["answer", "slow", "drop", "lose_answer"]
 
 
 @dataclass
@@ -50,23 +45,11 @@ class Fault:
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0
-    hourly: bool = False
     hits: int = 0
 
     def answer(self) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body in place of the true answer."""
-        status = self.status or (403 if self.kind == "limit" else 500)
-        headers, body = dict(self.headers), self.body
-        if self.kind == "limit" and self.hourly:
-            headers |= {
-                "X-RateLimit-Limit": "5000",
-                "X-RateLimit-Remaining": "0",
-                "X-RateLimit-Reset": str(int(time.time() + self.seconds)),
-            }
-            body = {"message": "API rate limit exceeded for installation ID 1."}
-        elif self.kind == "limit":
-            body = {"message": _LIMITED}
-            headers["Retry-After"] = str(int(self.seconds))
+        status, headers, body = self.status or 500, self.headers, self.body
         if isinstance(body, str):
             return status, {"Content-Type": "text/html; charset=utf-8", **headers}, body.encode()
         if body is None:

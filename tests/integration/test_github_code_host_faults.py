@@ -130,9 +130,11 @@ def test_GH1_a_lost_reply_leaves_exactly_one_effect(world, tmp_path, name, more)
 
 def test_GH2_a_far_limit_ends_the_step_at_once_and_says_until_when(scene):
     scene.access.own_logins()
-    fault = scene.fault(
-        "limit", "POST", "issues/1*", status=403, seconds=3000, hourly=True, count=None
-    )
+    told = {"Limit": "5000", "Remaining": "0", "Reset": str(int(time.time() + 3000))}
+    headers = {f"X-RateLimit-{name}": value for name, value in told.items()}
+    body = {"message": "API rate limit exceeded for installation ID 1."}
+    more = {"status": 403, "headers": headers, "body": body, "count": None}
+    fault = scene.fault("answer", "POST", "issues/1*", **more)
     with pytest.raises(CodeHostLimited) as caught:
         status.announce(scene.run, scene.desk)
     assert caught.value.until == pytest.approx(time.time() + 3000, abs=5)
