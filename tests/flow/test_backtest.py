@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import shutil
 import time
 from pathlib import Path
 
@@ -90,39 +89,11 @@ _KINDS: dict[str, dict[str, str | bytes]] = {
 }
 
 
-@pytest.fixture
-def past(tmp_path: Path) -> tuple[Repository, dict[str, str]]:
-    """A repository whose history holds past changes of several kinds; commits by their kinds."""
-    made = model.repository(tmp_path / "shop")
-    commits = {
-        kind: _add(made, f"Mend what is {kind}{_WHY}", _KINDS[kind])
-        for kind in ("steady", "red all the same", "a binary file of the tests")
-    }
-    _add(made, "A subject alone", {"shop/more.py": "", "tests/test_more.py": ""})
-    _add(made, f"Tests alone{_WHY}", {"tests/test_less.py": "def test_less(): ...\n"})
-    return made, commits
-
-
 def _environ(home: Path, server) -> dict[str, str]:
     """Return settings with a model for edits alone."""
     models = server.environ("chat")
     editor = {"MERGEWRIGHT_MODEL_EDITOR": models["MERGEWRIGHT_MODEL"], "MERGEWRIGHT_MODEL": ""}
     return of_home(home, **{**models, **editor, "MERGEWRIGHT_MODEL_REVIEWER": ""})
-
-
-@pytest.fixture
-def backtest(store: Path, past: tuple[Repository, dict[str, str]]):
-    repository, _ = past
-
-    def carry(script, *args: str):
-        with serving(script) as server:
-            words = ("backtest", "--repo", str(repository.path), *args, "--json")
-            done = run_agent(*words, environ=_environ(store, server), timeout=900)
-        assert done.stdout, done.stderr
-        return done, json.loads(done.stdout), server.requests
-
-    shutil.rmtree(store / "backtest" / "campaigns", ignore_errors=True)
-    return carry
 
 
 def _by_title(seen, replies):
@@ -233,30 +204,3 @@ def _find_patch(there: Repository, kind: str) -> str:
     base = there.git("merge-base", "main~0", f"{branch}~").strip()
     places = ["shop"] if kind in ("flaky", "a binary file of the tests") else ["."]
     return there.git("diff", base, branch, "--", *places)
-
-
-def test_one_that_declines_resolves_nothing_and_hollow_code_is_never_resolved(backtest, past):
-    repository, commits = past
-    hollow = repository.git("diff", f"{commits['steady']}~", commits["steady"], "--", "tests")
-    wrong = [
-        calls(plan(files=["shop/", "tests/"])),
-        calls(
-            bash(
-                f"printf %s {shlex.quote(hollow.replace('== 3', '>= 0'))} | git apply -;"
-                " sed -i 's/prices\\[1:\\]/prices[2:]/' shop/prices.py"
-            ),
-            submit(),
-        ),
-        *[calls(submit())] * 9,
-    ]
-    declined = [calls(("decline", {"why": "What becomes of it?", "fits": "One that says."}))] * 9
-    replies = {"steady": wrong, "binary": declined, "red": declined}
-
-    def work(seen):
-        return _by_title(seen, replies)[seen.turn - 1]
-
-    _, report, _ = backtest(Scripts(agent=[work] * 9), "--last", "10")
-    ends = {task["title"]: (task["end"], task["resolved"]) for task in report["tasks"]}
-    assert report["figures"]["resolved"] == 0, ends
-    assert ends["Mend what is a binary file of the tests"] == ("declined", False)
-    assert ends["Mend what is steady"][0] != "not run"
