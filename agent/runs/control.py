@@ -26,6 +26,8 @@ ROUND_REFUSALS: dict[FollowUpResult, str] = {
     "over": "No Mergewright pull request is open here, so there is nothing to continue.",
     "full": f"This pull request has had its {MOST_ROUNDS} rounds. A person has to continue.",
 }
+#: Maximum number of times that a run may get its money and time, the first time included.
+MOST_GRANTS = 5
 
 
 class CommandImpossible(Exception):
@@ -126,6 +128,11 @@ def retry_run(author: CommandAuthor, run: RunRow, store: SqlRunStore, now: float
     if not may_go_on(run):
         follow_up(author, run, find_ended_kind(run) or "review", store, now)
         return
+    if run.grants >= MOST_GRANTS:
+        raise CommandImpossible(
+            f"This run was granted its budget {run.grants} times. The operator can continue it"
+            " on the dashboard. Or make the issue smaller."
+        )
     begin_with = run.outcome.stopped_at if run.outcome else None
     note = author.make_guidance("command", "retry")
     try:
