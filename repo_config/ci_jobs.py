@@ -16,6 +16,7 @@ _DEEPEST = 3
 #: Start of an expression, which GitHub evaluates when a job runs.
 _OPEN = "${{"
 _CELL = re.compile(r"\$\{\{ *matrix\.([\w-]+) *\}\}")
+_OF_TESTS = re.compile(r"(?:^|/)(?:manage|[^/]*test[^/]*)\.py$")
 _OTHER_PYTHON = re.compile(r"(?:pypy|graalpy)[\w.-]*|3\.[0-9]+t")
 #: Variables of these, such as UV_SYSTEM_PYTHON, are about CI's machine.
 _INSTALLERS = frozenset({"pip", *lock_files.PYTHON})
@@ -133,9 +134,15 @@ def read_call(line: str) -> tuple[str, ...]:
 
 
 def read_suites(calls: Iterable[tuple[str, ...]]) -> list[SuiteCommand]:
-    """Return the calls of known test runners."""
+    """Return the calls of known test runners, and of scripts with names of tests."""
     suites = (command_lines.read_test_command(shlex.join(call)) for call in calls if call)
-    return [suite for suite in suites if suite.runner != "command"]
+    # CI calls other scripts too, for example for documents.
+    return [
+        suite
+        for suite in suites
+        if suite.runner == "pytest"
+        or (suite.runner == "django" and _OF_TESTS.search(suite.script or "manage.py"))
+    ]
 
 
 def read_image(image: str) -> tuple[str, str]:

@@ -77,7 +77,7 @@ def test_lines_are_those_that_run_at_the_root(
 
 def test_tests_that_a_script_runs_are_those_of_the_job() -> None:
     tree = DictTree({
-        ".github/workflows/ci.yml": CI % "{run: bash run.sh}",
+        ".github/workflows/ci.yml": CI % "{run: ./docs.py build}, {run: bash run.sh}",
         "run.sh": "#!/bin/bash\nset -e\ncoverage run -m pytest tests\ncoverage report\n",
     })  # fmt: skip
     files = ProjectFiles(tree)
