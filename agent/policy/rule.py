@@ -63,7 +63,7 @@ class RuleModule(Protocol):
 
     @property
     def RULES(self) -> tuple[Rule, ...]:  # noqa: N802 - a constant of the module
-        """Its rules, in the order of REFERENCE.md."""
+        """Its rules."""
         ...
 
     def check_change(self, change_context: ChangeContext) -> Iterator[Finding]: ...

@@ -32,7 +32,7 @@ REMOVED = Rule(
 )
 SURROUNDINGS = Rule(
     "test-surroundings",
-    "Tests run as before: same runner, plugins, migrations and databases.",
+    "Base's versions of the tests that a change touches run to their end.",
     Severity.REVIEW,
     minimum=Severity.REVIEW,
 )

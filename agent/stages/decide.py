@@ -199,7 +199,7 @@ class VerdictFacts:
         if (untried := proof.untried) and not is_shown:
             message = (
                 f"{format_count(len(untried), 'part')} of the code, starting here, could not be "
-                "tested by reverting: no test is near, or the time was up."
+                "tested by reverting: the time was up, or the tests had no clear result."
             )
             fix = "Review it closely, or raise `limits.minutes`: a tenth of the rest is for this."
             yield _make_remark(PROOF, message, fix, untried[0].path, untried[0].line)
@@ -245,8 +245,9 @@ class VerdictFacts:
     def describe_unverified(self) -> str:
         """A check has no verified result on the base branch to compare with."""
         for check in self.compared:
-            is_remark = check.unfinished or not is_of_tests(check)
-            if check.verdict is Status.UNMEASURABLE and is_remark:
+            # For these `_find_unmeasured` yields a finding.
+            is_named = check.unfinished or not is_of_tests(check)
+            if check.verdict is Status.UNMEASURABLE and is_named:
                 continue
             if check.verdict is not Status.PASSED or Status.UNVERIFIED in (check.base, check.head):
                 unverified = f"{name_check(check)} could not be verified."
