@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import wraps
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 from typing import Any, Never, ParamSpec, TypeVar
 
 from agent.desk import Desk
@@ -35,7 +35,7 @@ Measure = Callable[[Callable[..., Any] | None, Once, Desk], tuple[Prepared, Chec
 
 
 class ModelNeeded(Exception):
-    """Ends the thread: the next step needs a model, or the run has caught up and does it."""
+    """Ends the thread: the next step needs a model, or the run ends."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,6 @@ class Preparation:
     """None: the base is not prepared."""
     _thread: Thread | None = field(default=None, init=False)
     _stopped: Event = field(default_factory=Event, init=False)
-    _lock: Lock = field(default_factory=Lock, init=False)
-    """Locked by the thread during a step, so that the run's step waits for it."""
     _done: dict[str, Future[Any]] = field(default_factory=dict, init=False)
     """Results and errors of the thread's steps, by name."""
     _problem: Exception | None = field(default=None, init=False)
@@ -105,28 +103,25 @@ class Preparation:
 
     def _make(self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the work of a step in the thread."""
-        with self._lock:
-            if self._stopped.is_set():
-                raise ModelNeeded
-            begun, done = time.monotonic(), Future[T]()
-            try:
-                done.set_result(work(*args, **kwargs))
-            except Exception as problem:  # noqa: BLE001  the run's own step raises it
-                done.set_exception(problem)
-            self.desk.say(f"{name}: {time.monotonic() - begun:.1f} s, while the model reads")
-            self._done[name] = done
+        if self._stopped.is_set():
+            raise ModelNeeded
+        begun, done = time.monotonic(), Future[T]()
+        try:
+            done.set_result(work(*args, **kwargs))
+        except Exception as problem:  # noqa: BLE001  the run's own step raises it
+            done.set_exception(problem)
+        self.desk.say(f"{name}: {time.monotonic() - begun:.1f} s, while the model reads")
+        self._done[name] = done
         return done.result()
 
     def _take(self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do a step of the run, with the thread's result if there is one."""
+        """Do a step of the run, with the result of the thread, which has ended, if it has one."""
 
         @wraps(work)
         def take(*args: P.args, **kwargs: P.kwargs) -> T:
-            with self._lock:
-                done: Future[T] | None = self._done.pop(name, None)
-                if done is None:
-                    # The run has caught up with the thread, which begins no further step.
-                    self._stopped.set()
+            if self._thread is not None:
+                self._thread.join()
+            done: Future[T] | None = self._done.pop(name, None)
             return work(*args, **kwargs) if done is None else done.result()
 
         return self.once(name, take, *args, **kwargs)
