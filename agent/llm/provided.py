@@ -240,7 +240,11 @@ class ProvidedModels:
         if is_empty and response.finish_reason not in ("content_filter", "length"):
             raise ModelFailure("its answer is empty", paid=True)
         made = messages.normalise_reply(response, request)
-        _require_bounded(sum(len(repr(part)) for part in made.parts), len(made.parts))
+        size = sum(len(repr(part)) for part in made.parts)
+        if size > _MOST_CHARACTERS or len(made.parts) > _MOST_PARTS:
+            # It would be part of every later request.
+            words = f"more than {_MOST_CHARACTERS:,} characters, or {_MOST_PARTS} calls"
+            raise ModelFailure(f"its answer has {words}", "refused", paid=True)
         return made
 
     async def _open_model(self, name: str) -> Model:
@@ -267,15 +271,8 @@ class ProvidedModels:
             timeout=self._silence + 1,
         )
         if level := split_level(name)[1]:
-            made.update(messages.make_thinking(level, model, request, limit))
+            made.update(messages.make_thinking(level, model, limit))
         return made
-
-
-def _require_bounded(characters: int, count: int) -> None:
-    """Refuse a reply that is too long: it would be part of every later request."""
-    if characters > _MOST_CHARACTERS or count > _MOST_PARTS:
-        words = f"more than {_MOST_CHARACTERS:,} characters, or {_MOST_PARTS} calls"
-        raise ModelFailure(f"its answer has {words}", "refused", paid=True)
 
 
 # --- one event loop for all requests ----------------------------------------------------------
