@@ -86,8 +86,6 @@ class Figures(Record):
     """Number of resolved tasks."""
     ends: dict[str, int]
     """Number of tasks by end."""
-    reasons: dict[str, int]
-    """Number of tasks that were neither ready nor a draft, by reason."""
     set_up: dict[str, int]
     """Number of tasks by where the set-up comes from."""
     usd: float | None
@@ -98,10 +96,6 @@ class Figures(Record):
     """Seconds in total."""
     median_seconds: float | None
     """Median seconds per task."""
-    requests: int
-    """Requests to models in total."""
-    median_requests: float | None
-    """Median requests per task."""
 
 
 def compute_figures(rows: Iterable[BacktestResult]) -> Figures:
@@ -109,19 +103,15 @@ def compute_figures(rows: Iterable[BacktestResult]) -> Figures:
     ran = [row for row in every if row.end is not End.NOT_RUN]
     prices = [row.usd for row in ran if row.usd is not None]
     is_priced = len(prices) == len(ran)
-    stopped = (row for row in ran if row.end not in (End.READY, End.DRAFT))
     return Figures(
         tasks=len(every),
         judged=sum(row.resolved is not None for row in every),
         wrongly_ready=sum(row.is_wrongly_ready for row in every),
         resolved=sum(row.resolved is True for row in every),
         ends=dict(Counter(row.end.value for row in every)),
-        reasons=dict(Counter(row.reason for row in stopped)),
         set_up=dict(Counter(row.set_up for row in ran if row.set_up)),
         usd=sum(prices) if is_priced else None,
         median_usd=statistics.median(prices) if prices and is_priced else None,
         seconds=sum(row.seconds for row in ran),
         median_seconds=statistics.median([row.seconds for row in ran]) if ran else None,
-        requests=sum(row.requests for row in ran),
-        median_requests=statistics.median([row.requests for row in ran]) if ran else None,
     )

@@ -80,8 +80,7 @@ def test_figures_count_what_was_judged_and_name_what_was_wrongly_ready():
     ]
     found = records.compute_figures(rows)
     assert (found.tasks, found.judged, found.wrongly_ready, found.resolved) == (4, 3, 1, 1)
-    assert (found.usd, found.median_usd, found.requests) == (4.0, 1.0, 12)
-    assert found.reasons == {"unclear": 1}
+    assert (found.usd, found.median_usd) == (4.0, 1.0)
     assert records.compute_figures([rows[3]]).median_usd is None
 
 
