@@ -30,7 +30,6 @@ from agent.models.chat import (
     ModelTurn,
     Reply,
     Role,
-    ToolTurn,
     Usage,
     WorstCase,
     split_level,
@@ -53,8 +52,6 @@ _REPLY_SECONDS = 1800.0
 _MOST_CHARACTERS = 500_000
 #: Maximum texts and calls of a reply; each one costs the library more than the one before.
 _MOST_PARTS = 200
-#: Tokens that a protocol adds to each message and tool.
-_TOKENS_A_MESSAGE = 64
 #: Bytes per token, on the safe side: tokens of text and code are longer on average.
 _BYTES_A_TOKEN = 2
 #: A reply may have a third of the context window; conversations use less than the rest.
@@ -169,11 +166,8 @@ class ProvidedModels:
         thought = sum(
             message.reply.usage.output_tokens for message in fresh if isinstance(message, ModelTurn)
         )
-        results = sum(len(turn.results) for turn in fresh if isinstance(turn, ToolTurn))
-        parts_sent = len(fresh) + results + len(request.tools) + 1
-        text = size // _BYTES_A_TOKEN + _TOKENS_A_MESSAGE * parts_sent
         return Usage(
-            input_tokens=counted + thought + text,
+            input_tokens=counted + thought + size // _BYTES_A_TOKEN,
             output_tokens=self._limit_reply(model, request),
             cache_read_tokens=cached,
         )

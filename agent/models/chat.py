@@ -5,8 +5,6 @@ must get back unchanged (signatures of thoughts, ids); only `agent.llm` reads it
 """
 
 import hashlib
-import json
-from itertools import chain
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, cast, get_args
 
 from pydantic import Field
@@ -144,32 +142,15 @@ class ChatRequest(Record):
 
     @property
     def sent_bytes(self) -> int:
-        """Bytes of the texts that are sent, in UTF-8, without the thoughts in replies."""
-        texts = chain([self.system], *map(_list_texts, (*self.tools, *self.messages)))
-        return sum(len(text.encode(errors="surrogatepass")) for text in texts)
+        """Size of all that any model is shown, as JSON, without the thoughts in replies."""
+        return len(self._shown)
 
     @property
     def _shown(self) -> bytes:
-        shown = self.model_dump(mode="json", exclude={"model", "most_usd", "tokens_left"})
-        for message in shown["messages"]:
-            if message["kind"] == "answered":
-                reply = message["reply"]
-                message["reply"] = {"text": reply["text"], "calls": reply["calls"]}
-        words = json.dumps(shown, sort_keys=True, ensure_ascii=False)
-        return words.encode(errors="surrogatepass")
-
-
-def _list_texts(part: ToolSpec | UserTurn | ModelTurn | ToolTurn) -> list[str]:
-    match part:
-        case ToolSpec():
-            return [part.name, part.description, json.dumps(part.parameters)]
-        case UserTurn():
-            return [part.text]
-        case ModelTurn():
-            calls = part.reply.calls
-            return [part.reply.text, *(f"{call.name}{call.arguments}" for call in calls)]
-        case ToolTurn():
-            return [part.text, *(result.content for result in part.results)]
+        hidden = Reply.model_fields.keys() - {"text", "calls"}
+        of_messages = {"__all__": {"reply": hidden}}
+        settings = dict.fromkeys(("model", "most_tokens", "most_usd", "tokens_left"), True)
+        return self.model_dump_json(exclude={**settings, "messages": of_messages}).encode()
 
 
 class WorstCase(NamedTuple):
