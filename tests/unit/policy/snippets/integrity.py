@@ -1,12 +1,14 @@
 """Tests that a change edits, and modules that it breaks or puts in the place of others."""
 
+from repo_config.command_lines import SuiteCommand
 from tests.unit.policy.cases import Cases, Snippet
 
 _PATH = "tests/test_cart.py"
 
 
 def _hidden(after: str | None, before: str, path: str = _PATH, runner: str = "command") -> Snippet:
-    return Snippet({path: after}, base={path: before}, project={"test_runner": runner})
+    suites = (SuiteCommand(runner),)
+    return Snippet({path: after}, base={path: before}, project={"suites": suites})
 
 
 _TESTS = "def test_a(): assert f() == 1\n\n\ndef test_b(): assert g()\n"
