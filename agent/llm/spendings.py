@@ -95,7 +95,7 @@ class CountedModels:
             # After any other error the cost is unknown, so the whole reservation stays.
             self._record_cost(number, reply.cost_usd or 0.0)
             usd = (reply.cost_usd or 0.0) + (lost.usd or 0.0)
-            why = dict.fromkeys(f"{other}: {failure}" for other, failure in failed)
+            why = dict.fromkeys(f"{model}: {failure}" for model, failure in failed)
             return replace(
                 reply,
                 cost_usd=usd or reply.cost_usd,
