@@ -60,20 +60,12 @@ def wheel(name: str, version: str, requires: tuple[str, ...] = ()) -> tuple[str,
     return f"{name}-{version}-py3-none-any.whl", buffer.getvalue()
 
 
-def sdist(
-    name: str,
-    version: str,
-    *,
-    build: str = "pass",
-    metadata: str = "",
-    extra: dict[str, str] | None = None,
-) -> tuple[str, bytes]:
+def sdist(name: str, version: str, *, build: str = "pass") -> tuple[str, bytes]:
     """Make a source archive with a backend of its own; `build` is code that runs in it."""
     files = {
         "pyproject.toml": PYPROJECT,
-        "backend.py": BACKEND.format(name=name, version=version, build=build, metadata=metadata),
-        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}",
-        **(extra or {}),
+        "backend.py": BACKEND.format(name=name, version=version, build=build, metadata=""),
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
     }
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as packed:
@@ -87,8 +79,7 @@ def sdist(
 class LocalIndex:
     """What the index serves, and what was asked of it."""
 
-    def __init__(self, *, form: str) -> None:
-        self.form = form
+    def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.uploaded: dict[str, str] = {}
         """By file: the day on which it appeared; pages in JSON tell it."""
@@ -101,8 +92,6 @@ class LocalIndex:
         self.credentials: list[str | None] = []
         self.login: str | None = None
         """`user:password` that every request has to bring."""
-        self.absolute = False
-        """Whether pages name whole addresses of files."""
         self.url = ""
 
     def add(self, *files: tuple[str, bytes]) -> None:
@@ -114,32 +103,21 @@ class LocalIndex:
         names = [n for n in self.files if n.split("-")[0].replace("_", "-").lower() == project]
         if not names and project != "pip":
             return None
-        above = self.url.replace("/simple/", "") if self.absolute else "../.."
         entries = []
         for name in names:
-            digest = _digest(self.files[name])
-            entry = {"filename": name, "url": f"{above}/files/{name}", "hashes": {"sha256": digest}}
+            digest = hashlib.sha256(self.files[name]).hexdigest()
+            entry = {"filename": name, "url": f"../../files/{name}", "hashes": {"sha256": digest}}
             if name in self.uploaded:
                 entry["upload-time"] = f"{self.uploaded[name]}T12:00:00Z"
             entries.append(entry)
-        if self.form == "json":
-            body = {"meta": {"api-version": "1.0"}, "name": project, "files": entries}
-            return "application/vnd.pypi.simple.v1+json", json.dumps(body).encode()
-        links = "".join(
-            f'<a href="{one["url"]}#sha256={one["hashes"]["sha256"]}">{one["filename"]}</a>'
-            for one in entries
-        )
-        return "text/html", f"<!DOCTYPE html><html><body>{links}</body></html>".encode()
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+        body = {"meta": {"api-version": "1.0"}, "name": project, "files": entries}
+        return "application/vnd.pypi.simple.v1+json", json.dumps(body).encode()
 
 
 @contextmanager
-def serving(form: str = "json", *, tls: ssl.SSLContext | None = None) -> Iterator[LocalIndex]:
+def serving(*, tls: ssl.SSLContext | None = None) -> Iterator[LocalIndex]:
     """Serve an index on the loopback interface for the length of the block."""
-    index = LocalIndex(form=form)
+    index = LocalIndex()
 
     class Handler(Silent):
         protocol_version = "HTTP/1.1"

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from agent.errors import EnvironmentFailed, TransientError
-from agent.git.tree import open_folder
 from agent.models.environment import Interpreter
 from agent.models.record import replace
 from agent.models.sandbox import Root, SandboxResult
@@ -48,13 +47,6 @@ def test_the_version_file_counts_before_the_commits_day():
     assert best(version_file="3.12", committed=SPRING_2022) == "3.12.1"
     assert best(committed=AUTUMN_2023) == "3.11.2"
     assert best(committed=SPRING_2022) == "3.11.2", "none of that time is here: the nearest"
-
-
-def test_what_a_project_says_of_its_python_is_read(tmp_path):
-    (tmp_path / ".python-version").write_text("# ours\n3.12\n")
-    (tmp_path / "pyproject.toml").write_text("[project]\nrequires-python = '>=3.9'\n")
-    hints = interpreters.read_hints(open_folder(tmp_path))
-    assert (hints.version_file, hints.requires, hints.minors[0]) == ("3.12", ">=3.9", 9)
 
 
 CI = """
@@ -96,20 +88,6 @@ def test_a_machine_too_busy_to_list_its_pythons_is_waited_for(monkeypatch, home)
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(TransientError):
         interpreters.find_pythons(Settings(home=home), ())
-
-
-def test_what_would_provide_one_is_named(alone):
-    def run(order):
-        return SandboxResult(
-            exit_code=1, output="No module named '_ssl'", output_bytes=1, seconds=1
-        )
-
-    sandbox = FakeSandbox(run)
-    with pytest.raises(EnvironmentFailed, match=r"uv python install 3\.14") as caught:
-        interpreters.choose_interpreter("3.14", PythonHints(), sandbox, alone, print)
-    assert "3.9 and newer are supported" in caught.value.message
-    with pytest.raises(EnvironmentFailed, match=r"uv python install 3\.14"):
-        interpreters.choose_interpreter(None, PythonHints(minors=(14,)), sandbox, alone, print)
 
 
 def test_an_interpreter_that_lacks_a_module_in_a_sandbox_is_named(alone, monkeypatch):
