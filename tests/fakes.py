@@ -289,9 +289,7 @@ class FakeSession:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
 
-    def take(
-        self, include: tuple[str, ...] = (), binaries: tuple[str, ...] = ()
-    ) -> CollectedChange:
+    def take(self, binaries: tuple[str, ...] = ()) -> CollectedChange:
         files, ignored, findings = [], [], []
         places = {
             place.relative_to(self._tree).as_posix(): place for place in self._tree.rglob("*")
@@ -303,7 +301,7 @@ class FakeSession:
                 continue
             content = place.read_bytes()
             hidden = any(fnmatchcase(path, pattern) for pattern in self._ignored)
-            if path not in self._base and hidden and path not in include:
+            if path not in self._base and hidden:
                 ignored.append(path)
             elif content != self._base.get(path):
                 files.append(ChangedFile(path=path, before=self._base.get(path), after=content))

@@ -247,7 +247,7 @@ class ToolExecutor:
         """Read the change from the tree, without new files that tests leave behind."""
         assert self._session is not None  # noqa: S101
         before, ready = batch.before, self._run_context.preparation.ready
-        taken = self._session.take(before.paths, self._planned)
+        taken = self._session.take(self._planned)
         left = {*(ready.baseline.tests.left_behind if ready else ())}
         left -= {*before.paths, *self._planned}
         files = tuple(

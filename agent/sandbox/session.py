@@ -84,27 +84,24 @@ class Session:
         if problem:
             raise EditFailed(f"`{path}` cannot be written: {problem}")
 
-    def take(
-        self, include: tuple[str, ...] = (), binaries: tuple[str, ...] = ()
-    ) -> CollectedChange:
+    def take(self, binaries: tuple[str, ...] = ()) -> CollectedChange:
         """Return the difference between base and the tree; no command runs meanwhile.
 
+        Ignored files are part of it if the session began with them.
+
         Args:
-            include: Ignored files or folders that are part of the change nevertheless.
             binaries: Binary files that are part of the change, if they are small.
         """
-        wanted = {path.rstrip("/") for path in (*self._tree_base.earlier, *include)}
-        answer = self._ask(
-            "list_changes", include=sorted(wanted), links=sorted(self._tree_base.links)
-        )
+        base = self._tree_base
+        answer = self._ask("list_changes", include=[*base.earlier], links=sorted(base.links))
         if problem := answer.facts["problem"]:
             raise SandboxLost(f"The change cannot be listed: {problem}")
         listed = json.loads(answer.contents[0])
         return change_collection.collect_change(
             (change_collection.ChangedEntry(*entry) for entry in listed["entries"]),
             lambda path: self._read(path)[1],
-            self._tree_base,
-            (path for path in listed["ignored"] if path.rstrip("/") not in wanted),
+            base,
+            (path for path in listed["ignored"] if path not in base.earlier),
             binaries,
             is_cut=answer.facts["is_cut"],
         )

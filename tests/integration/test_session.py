@@ -164,9 +164,6 @@ def test_ignored_is_what_git_would_not_add(session):
         "app/sub/e.py": "added",
         "tracked.log": "changed",
     }
-    more = session.take(("a.log", "build"))
-    assert {"a.log", "build/x/b"} < set(more.change.paths)
-    assert more.ignored == ("c.txt",)
 
 
 def test_modes_are_taken_and_links_and_binary_files_that_nobody_asked_for_are_not(session):
@@ -217,7 +214,6 @@ def test_the_fake_is_as_the_real_one(place, *, is_fake):
         }  # fmt: skip
         assert [finding.path for finding in taken.findings] == ["out"]
         assert taken.ignored == ("a.log",)
-        assert "a.log" in session.take(("a.log",)).change.paths
 
 
 def test_what_was_given_stays_where_it_cannot_be_taken(place):
