@@ -25,7 +25,6 @@ from agent.models.record import replace
 from agent.models.run import Reason, Run
 from agent.models.step import Step
 from agent.models.task import ItemAnswer, PullContext, Task
-from agent.models.ticket import Ticket
 from agent.policy import layout
 from agent.publishing import earlier_pulls, messages, pull_request_content, thread_answers, threads
 from agent.publishing.evidence import DecidedChange
@@ -53,9 +52,9 @@ def publish_result(
         base: A `Prepared`, with its environment, if there is a decision.
 
     Raises:
-        Superseded: Issue or pull request are no longer what was approved. A new branch that was
-            pushed for it is removed again, by this attempt or the clean-up.
-        Cancelled: The run was stopped. A new branch is removed likewise.
+        Superseded: Issue or pull request are no longer what was approved. The error names a branch
+            that was pushed before.
+        Cancelled: The run was stopped; likewise.
         BranchMoved: The branch has new commits of others.
         PolicyRefused: The change contains a secret of the service.
         AccessLost: The code host refuses to let us write.
@@ -154,12 +153,12 @@ def _open_pull_request(
     still_open: tuple[int, ...] = ()
     if decided.verdict.publish and not run.dry_run:
         placed = _push_change(prepared, decided, desk)
-        decided = _require_wanted(run, decided, placed, desk)
     sentence = decided.verdict.sentence
     with _name_branch_in_errors(placed, "its text could not be updated"):
         words = pull_request_content.render_text(prepared, decided, placed, desk)
     if placed and (remote := placed.remote):
         with _name_branch_in_errors(placed):
+            _require_wanted(run, placed.branch, desk)
             proposal = pull_request_content.make_proposal(
                 prepared, decided, placed, remote, words, desk
             )
@@ -178,44 +177,19 @@ def _open_pull_request(
     )
 
 
-def _read_ticket_unless_stopped(run: Run, desk: Desk) -> Ticket:
+def _require_wanted(run: Run, branch: str, desk: Desk) -> None:
+    """Read the ticket once more; a run with an open pull request goes on in any case.
+
+    Raises:
+        Superseded: The issue is no longer what was approved.
+        Cancelled: The run was stopped.
+    """
+    with suppress(AccessLost):  # the open one is another account's, or we have no access
+        if desk.code_host.has_open_pull_request(run, branch):
+            return
     if desk.stopped.is_set():
         raise Cancelled
-    return desk.code_host.read_ticket(run)
-
-
-def _require_wanted(
-    run: Run, decided: DecidedChange, placed: PushedBranch, desk: Desk
-) -> DecidedChange:
-    """Read the ticket once more before a pull request is opened; if obsolete, delete the branch.
-
-    The text that was carried out stays in the decision, which also lists hidden parts that were
-    removed from the ticket's newest text. A run with an open pull request always goes on.
-    """
-    if placed.remote is None:
-        return decided
-    with _name_branch_in_errors(placed):
-        try:
-            now = _read_ticket_unless_stopped(run, desk)
-        except (Superseded, Cancelled) as problem:
-            obsolete = problem
-        else:
-            removed = tuple(dict.fromkeys((*decided.ticket.removed, *now.removed)))
-            return replace(decided, ticket=replace(decided.ticket, removed=removed))
-        with suppress(AccessLost):  # the open one is another account's, or we have no access
-            if desk.code_host.has_open_pull_request(run, placed.branch):
-                return decided
-        token, gone = desk.create_token(run, write=True), False
-        at = desk.mirrors, placed.branch, placed.commit
-        with suppress(AccessLost):
-            gone = branches.remove_branch(placed.remote.url, token, *at)
-        if not gone:
-            raise type(obsolete)(
-                "the run was cancelled. The branch was kept: it changed since the push, or"
-                " cannot be deleted."
-            ) from obsolete
-    desk.say(f"deleted branch {placed.branch}: the run was cancelled")
-    raise obsolete
+    desk.code_host.read_ticket(run)
 
 
 @contextmanager
@@ -244,6 +218,7 @@ def _push_change(prepared: Prepared, decided: DecidedChange, desk: Desk) -> Push
     )
     if remote is None:
         return PushedBranch(branch=worktree.deliver_branch(base, commit, draft.name), commit=commit)
+    _require_wanted(run, draft.name, desk)
     token = desk.create_token(run, write=True)
     name = worktree.push_commit(
         base,
