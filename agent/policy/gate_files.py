@@ -52,8 +52,6 @@ _NEWS = re.compile(r"(?:.*/)?(?:news(?:fragments)?|changelog\.d|changes|releasen
 _DEPENDENCIES = re.compile(
     r"(?:.*requirements.*|constraints.*)\.(?:txt|in)|pipfile|environment\.ya?ml|\.python-version"
 )
-#: Inline metadata of a script (PEP 723).
-_SCRIPT = re.compile(rb"^# /// script$.*?^# ///$", re.MULTILINE | re.DOTALL)
 _LOOK = "Review this first: it affects what the checks prove."
 _READ = "Check what it asks of them."
 
@@ -72,9 +70,6 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             # A deleted file does nothing any more.
             more = {"is_reading": file.after is None}
             yield OTHER_FILES.make_finding(file.path, text, "Check what it does.", **more)
-        elif _SCRIPT.findall(file.before or b"") != _SCRIPT.findall(file.after or b""):
-            text = "declares packages that are installed when it is run"
-            yield OTHER_FILES.make_finding(file.path, text, "Check what it brings in.")
 
 
 def is_usual(path: str) -> bool:

@@ -1,6 +1,6 @@
 """Refuse modules that cannot be parsed, or that shadow installed ones.
 
-A `json.py` at the root replaces every `import json`, in tests and in what they use. ruff finds
+A `json.py` at a root of imports replaces every `import json`, in tests as well. ruff finds
 syntax that the oldest supported Python lacks (`newer-syntax`), also in files that are too new for
 the Python of this service.
 """
@@ -14,7 +14,6 @@ from agent.models.change import Finding, Severity
 from agent.policy import layout, source
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
-from repo_config.test_files import has_test_name
 
 IN_PLACE = Rule(
     "module-in-place-of-another",
@@ -64,27 +63,16 @@ def is_newer_python(version: str) -> bool:
 
 
 def _find_shadows(change_context: ChangeContext) -> Iterator[Finding]:
-    before, after = (
-        frozenset(side.paths()) for side in (change_context.tree, change_context.after)
-    )
-    places = {*change_context.import_roots, *_find_places_of_tests(after)}
+    before = frozenset(change_context.tree.paths())
     for file in change_context.change.files:
         if file.before is not None or file.after is None or not file.path.endswith(".py"):
             continue
         module = file.path.removesuffix("/__init__.py").removesuffix(".py")
         folder, name = posixpath.split(module)
-        if folder not in places or before & {f"{module}.py", f"{module}/__init__.py"}:
+        was_there = before & {f"{module}.py", f"{module}/__init__.py"}
+        if folder not in change_context.import_roots or was_there:
             continue
         if name in {*sys.stdlib_module_names, *_BY_ITSELF, *change_context.list_modules()}:
             text = f"would be imported instead of the existing {name}"
             fix = "Rename it, or move it into a package."
             yield IN_PLACE.make_finding(file.path, text, fix, 1)
-
-
-def _find_places_of_tests(paths: frozenset[str]) -> Iterator[str]:
-    """Yield the folders from which pytest imports: those around the packages of test modules."""
-    for path in filter(has_test_name, paths):
-        folder = posixpath.dirname(path)
-        while f"{folder}/__init__.py" in paths:
-            folder = posixpath.dirname(folder)
-        yield folder

@@ -36,9 +36,6 @@ CASES = {
             "source in a hidden folder": _one(".hooks/check.py"),
             "a file that is emptied": Snippet({".drone.yml": ""}, base={".drone.yml": "kind: a"}),
             "a list that an image may install": Snippet({"deploy/packages.txt": "a\n"}),
-            "packages of a script": _one(
-                "run.py", '# /// script\n# dependencies = ["a"]\n# ///\n', "x = 0\n"
-            ),
             "what type checkers read in place of code": _one("shop/prices.pyi"),
         },
         passes={

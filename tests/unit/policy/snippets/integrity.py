@@ -40,14 +40,6 @@ _NAMES = Cases(
         "a module at the root": Snippet({"json.py": "x = 1\n"}, line=1),
         "a package below src": Snippet({"src/random/__init__.py": ""}, line=1),
         "what Python runs first": Snippet({"sitecustomize.py": "x = 1\n"}, line=1),
-        "beside tests that are no package": Snippet(
-            {"tests/django.py": "x = 1\n"}, base={"tests/test_a.py": ""}, line=1
-        ),
-        "above tests that are a package": Snippet(
-            {"tests/django.py": "x = 1\n"},
-            base={"tests/shop/__init__.py": "", "tests/shop/test_a.py": ""},
-            line=1,
-        ),
     },
     passes={
         "in a package": Snippet({"shop/json.py": "x = 1\n"}),
@@ -56,10 +48,6 @@ _NAMES = Cases(
         "a module becomes a package": Snippet(
             {"json/__init__.py": "x = 1\n", "json.py": None}, base={"json.py": "x = 1\n"}
         ),
-        "tests that are a package": Snippet(
-            {"tests/types.py": "x = 1\n"}, base={"tests/__init__.py": "", "tests/test_a.py": ""}
-        ),
-        "data of tests": Snippet({"tests/data/types.py": "x = 1\n"}, base={"tests/test_a.py": ""}),
     },
 )
 
