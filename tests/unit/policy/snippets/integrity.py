@@ -65,8 +65,6 @@ CASES = {
     "python-syntax": Cases(
         fails={
             "no Python": _on("3.9", "x = 1\nprint 'a'\n", 2),
-            "of whatever version": _on(None, _OLD),
-            "an indentation of its own": _on("3.9", "  x = 1\n y = 2\n"),
             "a NUL": Snippet({"app/views.py": b"x = 1\0\n"}),
         },
         passes={
