@@ -137,7 +137,7 @@ def _parse_text(place: Place, payload: dict[str, Any]) -> Comment | Ignored:
 
 def _parse_pull(payload: dict[str, Any]) -> ConversationEvent:
     parsed = payloads.PullRequestPayload.model_validate(payload)
-    return _make_event(parsed.repository, number=parsed.pull_request.number)
+    return replace(_make_event(parsed.repository), number=parsed.pull_request.number)
 
 
 def _parse_push(payload: dict[str, Any]) -> ConversationEvent | Ignored:
@@ -145,7 +145,7 @@ def _parse_push(payload: dict[str, Any]) -> ConversationEvent | Ignored:
     branch = parsed.ref.removeprefix("refs/heads/")
     if branch == parsed.ref:
         return Ignored(reason="a push of something other than a branch")
-    return _make_event(parsed.repository, branch=branch)
+    return replace(_make_event(parsed.repository), branch=branch)
 
 
 def _parse_suite(payload: dict[str, Any]) -> ConversationEvent | Ignored:
@@ -167,23 +167,11 @@ def _make_checked(
 ) -> ConversationEvent | Ignored:
     if conclusion not in _RED:
         return Ignored(reason="checks that neither failed nor need approval")
-    return _make_event(repository, commit=commit)
+    return replace(_make_event(repository), commit=commit)
 
 
-def _make_event(
-    repository: payloads.Repository,
-    *,
-    number: int | None = None,
-    commit: str = "",
-    branch: str = "",
-) -> ConversationEvent:
-    return ConversationEvent(
-        repository=repository.full_name,
-        repository_id=repository.id,
-        number=number,
-        commit=commit,
-        branch=branch,
-    )
+def _make_event(repository: payloads.Repository) -> ConversationEvent:
+    return ConversationEvent(repository=repository.full_name, repository_id=repository.id)
 
 
 READS: Mapping[str, Mapping[str | None, Reading]] = {

@@ -121,7 +121,6 @@ class ProjectCheckResult(PayloadPart):
 class IssuePayload(PayloadPart):
     """A request on an issue, or its withdrawal."""
 
-    action: str
     repository: Repository
     issue: Subject
 
@@ -142,23 +141,22 @@ class TextPayload(PayloadPart):
     text: PostedText = Field(validation_alias=AliasChoices("comment", "review"))
 
 
-class _RepositoryPayload(PayloadPart):
+class PullRequestPayload(PayloadPart):
     repository: Repository
-    sender: AccountName
-
-
-class PullRequestPayload(_RepositoryPayload):
     pull_request: Subject
 
 
-class CheckSuitePayload(_RepositoryPayload):
+class CheckSuitePayload(PayloadPart):
+    repository: Repository
     check_suite: ProjectCheckResult
 
 
-class PushPayload(_RepositoryPayload):
+class PushPayload(PayloadPart):
+    repository: Repository
     ref: str = Field(max_length=1000)
 
 
-class StatusPayload(_RepositoryPayload):
+class StatusPayload(PayloadPart):
+    repository: Repository
     sha: Commit
     state: Literal["pending", "success", "failure", "error"]
