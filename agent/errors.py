@@ -34,11 +34,10 @@ class AgentError(Exception):
     def __init_subclass__(cls, reason: Reason | None = None) -> None:
         cls.reason = reason or cls.reason
 
-    def name_branch(self, branch: str, commit: str | None, but: str) -> None:
+    def name_branch(self, branch: str, commit: str | None) -> None:
         """Add to the message that a branch was made before the failure: people need to know it."""
         self.branch, self.commit = branch, commit
-        message = f"The branch `{branch}` was created; {but}: {self.message}"
-        self.args = (message, *self.args[1:])
+        self.args = (f"{self.message} The branch `{branch}` was created before.", *self.args[1:])
 
     @property
     def message(self) -> str:

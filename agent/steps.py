@@ -202,7 +202,7 @@ class Steps:
         except Exception as problem:  # noqa: BLE001  the error is the result of the step
             error = self._explain_error(name, problem)
             if isinstance(result, Outcome) and result.branch:
-                error.name_branch(result.branch, result.commit, "its record could not be written")
+                error.name_branch(result.branch, result.commit)
             value, failure = None, errors.make_failure(error)
         finally:
             # This also runs if the process is interrupted and makes no record.

@@ -154,15 +154,15 @@ def _open_pull_request(
     if decided.verdict.publish and not run.dry_run:
         placed = _push_change(prepared, decided, desk)
     sentence = decided.verdict.sentence
-    with _name_branch_in_errors(placed, "its text could not be updated"):
+    with _name_branch_in_errors(placed):
         words = pull_request_content.render_text(prepared, decided, placed, desk)
-    if placed and (remote := placed.remote):
-        with _name_branch_in_errors(placed):
+        if placed and (remote := placed.remote):
             _require_wanted(run, placed.branch, desk)
             proposal = pull_request_content.make_proposal(
                 prepared, decided, placed, remote, words, desk
             )
             pull_request = desk.code_host.publish_pull_request(run, proposal)
+    if placed and pull_request:
         if pull_request.notes:
             sentence += f" Pull request: {'; '.join(pull_request.notes).rstrip('.')}."
         pull_request, still_open = earlier_pulls.close_replaced(pull_request, run, desk)
@@ -193,16 +193,14 @@ def _require_wanted(run: Run, branch: str, desk: Desk) -> None:
 
 
 @contextmanager
-def _name_branch_in_errors(
-    placed: PushedBranch | None, but: str = "no pull request could be opened"
-) -> Iterator[None]:
+def _name_branch_in_errors(placed: PushedBranch | None) -> Iterator[None]:
     """Add the name of the branch to errors that are raised after the push."""
     try:
         yield
     except Exception as error:
         problem = steps.make_agent_error(error)
         if placed:
-            problem.name_branch(placed.branch, placed.commit, but)
+            problem.name_branch(placed.branch, placed.commit)
         if problem is error:
             raise
         raise problem from error

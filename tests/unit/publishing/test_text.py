@@ -130,7 +130,7 @@ def test_what_ended_a_run_that_people_have_withdrawn_is_said_once():
 
 def test_a_branch_that_was_pushed_is_named_once():
     lost = AccessLost("GitHub refused it.")
-    lost.name_branch("mergewright/42-x", "c" * 40, "no pull request could be opened")
+    lost.name_branch("mergewright/42-x", "c" * 40)
     left = replace(ended(lost.reason, lost.message), branch=lost.branch, commit=lost.commit)
     words = text.render_stopped(left, None, "https://m.example/log", run=code_host_runs.run())
     (place, _) = words.split("`mergewright/42-x`")
