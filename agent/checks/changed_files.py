@@ -19,7 +19,7 @@ from agent.checks.running import Say
 from agent.models.checks import CheckItem, LintRun, Status
 from agent.models.record import replace
 from agent.models.sandbox import Sandbox
-from agent.policy import ruff_contract, source
+from agent.policy import ruff_contract
 from agent.policy.change_context import find_new
 from agent.policy.layout import is_test
 from agent.policy.ruff_contract import BAN
@@ -38,8 +38,8 @@ def lint_change(
     reader = dataclasses.replace(READERS[RUFF], read=read_remarks)
 
     def run(side: Literal["before", "after"], site: Site) -> LintRun | None:
-        contents = ((file.path, getattr(file, side)) for file in change.files)
-        python = (path for path, content in contents if _is_python(path, content))
+        there = (file.path for file in change.files if getattr(file, side) is not None)
+        python = (path for path in there if path.endswith((".py", ".pyi")))
         paths = [posixpath.relpath(path, site.project.root or ".") for path in python]
         words = *options, "--no-fix", "--", *paths
         line = CheckCommand(name=ruff_contract.CHECK, line="", tool=RUFF, words=words)
@@ -83,7 +83,3 @@ def read_remarks(text: str) -> list[ToolRemark] | None:
         dataclasses.replace(remark, message=f"{remark.code}: {remark.message}")
         for remark in remarks
     ]
-
-
-def _is_python(path: str, content: bytes | None) -> bool:
-    return content is not None and (source.is_python(path, content) or path.endswith(".pyi"))

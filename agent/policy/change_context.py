@@ -9,7 +9,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from agent.models.change import Change, ChangedFile, Hunk
 from agent.models.ticket import Ticket
-from agent.policy.source import UNREADABLE, PythonSource, is_python
+from agent.policy.source import UNREADABLE, PythonSource
 from repo_config.dependencies import Dependency, list_declared
 from repo_config.detect import Project, Tree
 from repo_config.project_files import ProjectFiles
@@ -107,11 +107,7 @@ class ChangeContext:
 
     @cached_property
     def python(self) -> tuple[ChangedFile, ...]:
-        return tuple(
-            file
-            for file in self.change.files
-            if is_python(file.path, file.before if file.after is None else file.after)
-        )
+        return tuple(file for file in self.change.files if file.path.endswith(".py"))
 
     def read_source(self, path: str, content: bytes | None) -> PythonSource | None:
         """Parse a side of a file; None: it does not exist, is no Python, or cannot be parsed."""
@@ -119,7 +115,7 @@ class ChangeContext:
         if key not in self._sources:
             self._sources[key] = None
             with suppress(*UNREADABLE):
-                if content and is_python(path, content):
+                if content and path.endswith(".py"):
                     self._sources[key] = PythonSource(path, content, self.name_module(path))
         return self._sources[key]
 

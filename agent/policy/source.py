@@ -1,7 +1,6 @@
 """Read Python source for rules: its effects, and what its names refer to. No code is run."""
 
 import ast
-import posixpath
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,15 +11,6 @@ from repo_config.foreign_python import FunctionNode
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 _MODULES = r"(?:typing|typing_extensions|collections\.abc|__future__)"
 _OF_TYPES = re.compile(rf"from {_MODULES} .*|import {_MODULES}(?: as \w+)?")
-_SHEBANG = re.compile(rb"#![^\n]*\bpython[0-9.]*")
-
-
-def is_python(path: str, content: bytes | None) -> bool:
-    """Whether a file is Python code, by its name or by the first line of a script."""
-    if path.endswith((".py", ".pyw")):
-        return True
-    bare_name = "." not in posixpath.basename(path)
-    return bare_name and content is not None and _SHEBANG.match(content) is not None
 
 
 def read_module(content: bytes | None) -> ast.Module:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.checks import changed_files, readers
 from agent.models.change import Change, ChangedFile, Finding
-from agent.policy import registry, ruff_contract, source
+from agent.policy import registry, ruff_contract
 from repo_config import detect
 from repo_config.schema import RepoConfig
 from tests.false_positives import judged
@@ -60,7 +60,7 @@ def look(project: Project, tree: Path) -> Looked:
             findings.extend(module.check_change(change_context))
     findings = [*findings, *_linted(tree, config)]
     findings = [finding for finding in findings if finding.rule not in LEFT_OUT]
-    python = sum(source.is_python(path, content) for path, content in files.items())
+    python = sum(path.endswith(".py") for path in files)
     return Looked(project.name, python, tuple(_found(project.name, findings, files)))
 
 
