@@ -91,7 +91,7 @@ class RunLists:
 
     def list_choices(self, name: str, repositories: Repositories) -> list[str]:
         """List the values of a column by which a list can be narrowed, or of `models`."""
-        column = getattr(RunRow, name)
+        column = RunRow.costs if name == "models" else getattr(RunRow, name)
         wanted = select(column).where(*_match(RunFilters(), repositories)).distinct()
         with self._database.read() as session:
             values = [str(value) for value in session.exec(wanted) if value]
@@ -130,8 +130,8 @@ def _match(filters: RunFilters, repositories: Repositories) -> Iterator[ColumnEl
         searched = (col(RunRow.title), issue, col(RunRow.run_id), col(RunRow.sentence))
         yield or_(*(words.icontains(filters.text, autoescape=True) for words in searched))
     if filters.model:
-        name = json.dumps(filters.model)
-        yield col(RunRow.models).contains(name, autoescape=True)
+        key = f"{json.dumps(filters.model)}:"
+        yield col(RunRow.costs).contains(key, autoescape=True)
     if filters.since:
         yield col(RunRow.queued_at) >= _begin(filters.since)
     if filters.until:

@@ -121,10 +121,8 @@ class RunRow(SQLModel, table=True):
     """Reason of the first change that was judged; `ready`: it passed."""
     usd: float | None = None
     """Cost of models; None: the run is not over, or the price of a model is unknown."""
-    models: str | None = None
-    """JSON: names of the models that were used."""
     costs: str | None = None
-    """JSON: cost of each of these models, in dollars."""
+    """JSON: cost of each model that was used, in dollars."""
     seconds_to_pull: float | None = None
     """Time from the label to the end of a run that opened a pull request."""
     run: Run = Field(sa_type=Typed(Run))
@@ -176,10 +174,9 @@ class RunRow(SQLModel, table=True):
 def summarize(run: Run, outcome: Outcome | None, ended_at: float | None) -> dict[str, Any]:
     """Compute the columns of a run that lists and statistics read."""
     snapshot, figures = run.snapshot, outcome.figures if outcome else RunFigures()
-    names = tuple(dict.fromkeys(use.model for use in figures.models))
     costs = {
         name: ModelTotal.from_uses(use for use in figures.models if use.model == name).usd
-        for name in names
+        for name in dict.fromkeys(use.model for use in figures.models)
     }
     seconds = None
     if snapshot and outcome and outcome.pull_request and ended_at is not None:
@@ -196,7 +193,6 @@ def summarize(run: Run, outcome: Outcome | None, ended_at: float | None) -> dict
         "category": figures.category,
         "first_round": figures.first_round.value if figures.first_round else None,
         "usd": figures.total_usage.usd if outcome else None,
-        "models": json.dumps(names),
         "costs": json.dumps(costs),
         "seconds_to_pull": seconds,
     }

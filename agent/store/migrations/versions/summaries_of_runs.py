@@ -11,8 +11,7 @@ from agent.store import sql_tables
 
 revision = "summaries_of_runs"
 down_revision = "drop_audit_sent"
-_TEXTS = ("person", "origin", "reason", "sentence", "category", "first_round", "models",
-          "costs")  # fmt: skip
+_TEXTS = ("person", "origin", "reason", "sentence", "category", "first_round", "costs")
 _NUMBERS = ("usd", "seconds_to_pull")
 _NARROWED_BY = ("repository", "state", "reason", "category", "person", "origin")
 
