@@ -40,8 +40,6 @@ class CommandAuthor(NamedTuple):
     """ISO 8601, UTC."""
     comment: str
     """Identifies the comment; the same one counts once."""
-    place: str = "run"
-    """`issue`, `pull request` or `run`: the place of the comment."""
 
     def make_guidance(self, kind: str, words: str) -> Guidance:
         source = {"by": self.name, "at": self.at, "comment": self.comment}
@@ -51,9 +49,7 @@ class CommandAuthor(NamedTuple):
 def stop_run(author: CommandAuthor, run: RunRow | None, store: SqlRunStore) -> None:
     words, note = f"{author.name} stopped this run.", author.make_guidance("command", "stop")
     if run is None or not run.active or not store.request_stop(run.run_id, words, guidance=note):
-        raise CommandImpossible(
-            f"No run of this {author.place} is active, so there is nothing to stop."
-        )
+        raise CommandImpossible("No run is active here, so there is nothing to stop.")
 
 
 def approve_plan(
@@ -61,7 +57,7 @@ def approve_plan(
 ) -> None:
     number = words.split(maxsplit=1)[0].strip("`.,:;!()<>*_\"'").lower() if words else ""
     if run is None or not has_plan(run):
-        raise CommandImpossible(f"No plan of this {author.place} is waiting for approval.")
+        raise CommandImpossible("No plan is waiting for approval here.")
     if number != run.plan_asked:
         which = f", not {sanitise.format_code(number[:40])}" if number else ""
         raise CommandImpossible(
@@ -81,8 +77,7 @@ def change_plan(
 ) -> None:
     if run is None or not has_plan(run):
         raise CommandImpossible(
-            f"No plan of this {author.place} is waiting. `/mergewright plan` without text"
-            " creates one."
+            "No plan is waiting here. `/mergewright plan` without text creates one."
         )
     if not words:
         raise CommandImpossible(
@@ -109,7 +104,7 @@ def follow_up(
     author: CommandAuthor, run: RunRow | None, kind: Kind, store: SqlRunStore, now: float
 ) -> None:
     if run is None:
-        raise CommandImpossible(f"This {author.place} has no Mergewright pull request.")
+        raise CommandImpossible("There is no Mergewright pull request here.")
     request, note = FollowUpRequest(kind=kind, by=author.name), ("command", kind)
     following = store.queue_follow_up(
         run.run.first, request, now, guidance=author.make_guidance(*note)

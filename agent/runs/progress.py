@@ -12,7 +12,6 @@ import structlog
 
 from agent.desk import Desk
 from agent.errors import AgentError
-from agent.models.change import Plan
 from agent.models.clock import read_clock
 from agent.models.model_use import ModelTotal
 from agent.models.run import RunState
@@ -36,8 +35,6 @@ class RunProgress:
     ) -> None:
         self._run, self._state, self._again = stored.run, stored.state, stored.retries
         self._desk, self._note_state = desk, note_state
-        self._plan: tuple[Plan | None, Plan | None] = (None, None)
-        """The plan, and its copy without secrets."""
         self._at = -1
         """Number of the current stage; for steps of an earlier process only `ended` is called."""
         self._stage_begun: float | None = None
@@ -93,13 +90,11 @@ class RunProgress:
         self, detail: str = "", waits_for: Literal["", "time", "operator"] = ""
     ) -> None:
         facts, budget = self._desk.facts, self._desk.budget
-        if facts.plan is not self._plan[0]:
-            self._plan = facts.plan, self._desk.redactor.redact_record(facts.plan)
         config = facts.contract.config if facts.contract else None
         used = ModelTotal.from_uses(facts.account.uses)
         progress = Progress(
             stages=self._mark_stages(detail),
-            plan=self._plan[1],
+            plan=self._desk.redactor.redact_record(facts.plan) if facts.plan else None,
             seconds=self._seconds,
             at=self._step_begun,
             most_minutes=budget.find_minutes(config, facts.suite_seconds) if config else None,

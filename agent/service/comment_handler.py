@@ -333,8 +333,7 @@ class CommentHandler:
 
 
 def _make_author(comment: Comment) -> CommandAuthor:
-    place = "pull request" if comment.on_pull else "issue"
-    return CommandAuthor(comment.author, comment.at, f"{comment.place}:{comment.comment_id}", place)
+    return CommandAuthor(comment.author, comment.at, f"{comment.place}:{comment.comment_id}")
 
 
 def _is_older(comment: Comment, run: RunRow, command: Command | None) -> bool:

@@ -31,8 +31,6 @@ MOST_ROUNDS = 20
 _FOR_PEOPLE = 10
 #: Comments within this time are handled together.
 QUIET_SECONDS = 5.0
-#: Maximum wait for further comments.
-_LONGEST_QUIET_SECONDS = 600.0
 
 
 class RunRequests:
@@ -260,8 +258,7 @@ def _queue_follow_up(
         return "over"
     if active is not None:
         if _may_join(active, first, request):
-            latest = active.queued_at + max(request.quiet, _LONGEST_QUIET_SECONDS)
-            active.not_before = min(now + request.quiet, latest)
+            active.not_before = now + request.quiet
             if request.by:
                 about = replace(active.run.about, by=request.by)
                 active.run = replace(active.run, follow_up=about)

@@ -43,16 +43,6 @@ def test_a_wish_becomes_a_run_of_its_own_once_it_is_quiet(store):
     assert store.get_run(first.run_id).state is RunState.OPEN
 
 
-def test_whoever_keeps_on_talking_is_waited_for_ten_minutes(store):
-    first = _opened(store)
-    for second in range(0, 1_200, 50):
-        store.queue_follow_up(first.run_id, REVIEW, NOW + second)
-        if (claimed := store.claim_run(NOW + second, most=9)) is not None:
-            break
-    assert claimed is not None
-    assert 600 <= second <= 660
-
-
 def test_what_is_wished_for_meanwhile_comes_after_the_run_at_work(store):
     first = _opened(store)
     store.queue_follow_up(first.run_id, CI, NOW + 10)

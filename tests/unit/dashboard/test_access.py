@@ -126,13 +126,8 @@ def test_a_person_lets_only_those_runs_go_on_that_a_comment_could(store, strange
     run = add_run(store)
     stranger.sign_in("ann", {100: True})
     retry = f"/runs/{run.run_id}/retry"
-    for _ in range(4):
-        end_run(store, run.run_id, Reason.BUDGET_SPENT)
-        assert stranger.post(retry).status_code == 303
     end_run(store, run.run_id, Reason.BUDGET_SPENT)
-    answer = stranger.post(retry)
-    assert answer.status_code == 409
-    assert "5 times" in answer.text
+    assert stranger.post(retry).status_code == 303
     end_run(store, run.run_id, Reason.NEW_FAILURES)
     assert stranger.post(retry).status_code == 409
     assert operator.post(retry).status_code == 303
