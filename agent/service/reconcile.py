@@ -20,8 +20,6 @@ _log = structlog.get_logger()
 _REACH_SECONDS = 3 * 86_400.0
 #: The log gives the time of the attempt, but may list a delivery that took long only later.
 _OVERLAP_SECONDS = 1_800.0
-#: Pages of a hundred deliveries each, in one turn.
-_MOST_PAGES = 500
 _FETCHED_AT_ONCE = 100
 
 
@@ -42,7 +40,7 @@ class MissedDeliveries:
 
     def run_once(self) -> float:
         """Read the log and fetch missing deliveries, oldest first; return the seconds to wait."""
-        sent, now, is_whole = self._read_log()
+        sent, now = self._read_log()
         missing = [
             attempt
             for attempt in sorted(sent.values(), key=lambda attempt: (attempt.at, attempt.number))
@@ -53,8 +51,7 @@ class MissedDeliveries:
             self._fetch(attempt)
         if missing[_FETCHED_AT_ONCE:]:
             return 0.0
-        if is_whole:
-            self._read_from = now - _OVERLAP_SECONDS
+        self._read_from = now - _OVERLAP_SECONDS
         return self._seconds
 
     def _fetch(self, attempt: SentDelivery) -> None:
@@ -68,17 +65,16 @@ class MissedDeliveries:
         self._inbox.append([fetched])
         _log.info("delivery fetched", delivery=attempt.delivery_id)
 
-    def _read_log(self) -> tuple[dict[str, SentDelivery], float, bool]:
+    def _read_log(self) -> tuple[dict[str, SentDelivery], float]:
         """Read the log as far back as something may be missing, three days at most.
 
         Returns:
-            The first attempt at each delivery on which we act, by its id; the code host's clock;
-            and whether nothing was left unread.
+            The first attempt at each delivery on which we act, by its id; the code host's clock.
         """
         sent: dict[str, SentDelivery] = {}
         page = self._log.read_page(None)
         now, down_to = page.now, max(page.now - _REACH_SECONDS, self._read_from)
-        for _ in range(_MOST_PAGES):
+        while True:
             # The log is newest first, so that an earlier attempt replaces a later one.
             sent |= {
                 attempt.delivery_id: attempt
@@ -87,7 +83,5 @@ class MissedDeliveries:
             }
             oldest = page.deliveries[-1].at if page.deliveries else -math.inf
             if oldest < down_to or page.after is None:
-                return sent, now, True
+                return sent, now
             page = self._log.read_page(page.after)
-        _log.error("the delivery log has more entries; older ones were not read", pages=_MOST_PAGES)
-        return sent, now, False

@@ -40,7 +40,7 @@ def test_checks_that_wait_for_a_follow_up_hold_no_label_up(inbox, store, monkeyp
         [Delivery(delivery_id=f"c{n}", body=body, **of_event) for n in range(150)] + [delivery(2)]
     )
     intake = deliveries.Intake(inbox, store, Gate({}), SETTINGS)
-    monkeypatch.setattr(intake._clock, "now", lambda: now)
+    monkeypatch.setattr(deliveries, "read_clock", lambda: now)
     for _ in range(3):
         intake.run_once()
         now += 1.0

@@ -9,7 +9,7 @@ from agent.errors import CodeHostUnavailable, RequestRefused
 from agent.github.app_deliveries import SentDelivery, SentPage
 from agent.models.intake import EarlierRun
 from agent.models.ticket import Delivery, Snapshot
-from agent.service import intake, reconcile
+from agent.service import intake
 from agent.service.reconcile import MissedDeliveries
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
@@ -159,17 +159,6 @@ def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(code_host):
     code_host.clock += HOUR
     reconciler(code_host).run_once()
     assert code_host.fetched == ["a"]
-
-
-def test_what_one_turn_could_not_read_is_not_lost(inbox, monkeypatch):
-    code_host = miss_seven(inbox)
-    made = reconciler(code_host)
-    with monkeypatch.context() as few:
-        few.setattr(reconcile, "_MOST_PAGES", 2)
-        made.run_once()
-    assert len(code_host.fetched) == 4
-    made.run_once()
-    assert sorted(code_host.fetched) == [f"d{number}" for number in range(7)]
 
 
 # --- what an old backup has forgotten --------------------------------------------------------------
