@@ -21,7 +21,6 @@ from agent.service.intake import Decision
 from agent.settings import Settings
 from agent.store.sql_inbox import DeliveryRow, Inbox
 from agent.store.sql_run_store import SqlRunStore
-from agent.telemetry import metrics
 
 _log = structlog.get_logger()
 
@@ -159,7 +158,6 @@ class Intake:
             # The stop is in the store, which the workers read.
             _log.info("asked to stop", run=run.run_id, reason=reason)
         self._inbox.record_decision(name, outcome)
-        metrics.count_delivery(outcome)
         (_log.debug if is_routine else _log.info)(outcome, reason=reason)
         if outcome == "accepted" and run is not None:
             self._alive()

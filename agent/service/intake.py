@@ -80,7 +80,7 @@ def accept_request(
         try:
             run = store.add_run(run, now, delivery_id=delivery_id)
         except ActiveRun as other:
-            return _decide_beside(other, request, intake_api, store)
+            return _decide_beside(other, request, store)
     return Decision("accepted", run.run_id, run)
 
 
@@ -122,16 +122,17 @@ def _by_runs(request: Request, last: RunRow | None) -> Decision | None:
     return None
 
 
-def _decide_beside(
-    conflict: ActiveRun, request: Request, intake_api: GithubIntakeApi, store: SqlRunStore
-) -> Decision:
+def _decide_beside(conflict: ActiveRun, request: Request, store: SqlRunStore) -> Decision:
+    """Stop the active run if its text is an older one, and was approved by a label, too."""
     active, asked = conflict.run, request.snapshot
     theirs = active.snapshot
-    same = theirs is not None and theirs.says_the_same(asked.title, asked.body)
-    newer = theirs is not None and _get_approval_time(asked) > _get_approval_time(theirs)
-    if active.dry_run or same or not newer or (theirs and not theirs.by_label):
-        if active.dry_run or not same:
-            _explain_active(active, request, intake_api)
+    if (
+        active.dry_run
+        or theirs is None
+        or not theirs.by_label
+        or theirs.says_the_same(asked.title, asked.body)
+        or _get_approval_time(asked) <= _get_approval_time(theirs)
+    ):
         return Decision("ignored", conflict.message)
     words = (
         f"{asked.actor} set the label again after the text changed. This run was stopped; a new"
@@ -139,19 +140,6 @@ def _decide_beside(
     )
     store.request_stop(active.run_id, words, Reason.SUPERSEDED)
     return Decision("postponed", f"run {active.run_id}, for the previous text, is being stopped")
-
-
-def _explain_active(active: Run, request: Request, intake_api: GithubIntakeApi) -> None:
-    """Explain once that a label starts nothing during another run, and how to start one later."""
-    if active.dry_run:
-        why = f"An operator is doing a dry run of this issue (run {active.run_id})"
-    else:
-        why = f"Run {active.run_id} of this issue is still running, with the text it started with"
-    words = (
-        f"The label did not start a run. {why}. When it has finished, remove the label"
-        f" {sanitise.format_code(request.label)} and set it again."
-    )
-    intake_api.explain_refusal(request.snapshot.issue, words, key=f"active-{active.run_id}")
 
 
 def parse_moment(at: str) -> float:

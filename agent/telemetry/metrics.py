@@ -43,7 +43,6 @@ _COUNTERS = {
         ("runs_ended", "Finished runs, by repository and outcome.", _END),
         ("workers_lost", "Dead workers whose runs this worker has passed on to others.", ()),
         ("waits", "Number of times that a run was postponed, by cause.", ("cause",)),
-        ("deliveries_settled", "Deliveries processed, by decision.", ("outcome",)),
         ("model_requests", "Requests to models.", _MODEL),
         ("model_errors", "Requests to models without a usable reply, by kind.", (*_MODEL, "kind")),
         ("model_tokens", "Tokens: input, cached_input, output.", (*_MODEL, "kind")),
@@ -67,9 +66,6 @@ _MODEL_SECONDS = Histogram(
     registry=REGISTRY,
     buckets=_MODEL_BUCKETS,
 )
-# A series that exists from the beginning has a rate from its first event on.
-for _outcome in ("accepted", "ignored", "stopped"):
-    _COUNTERS["deliveries_settled"].labels(_outcome)
 
 
 # --- recorded events -----------------------------------------------------------------------------
@@ -97,10 +93,6 @@ def watch_sandboxes(opened: Sized) -> None:
 def count_wait(cause: BaseException | None) -> None:
     """Count a run that waits, by the class of the error that it waits for."""
     _COUNTERS["waits"].labels(type(cause).__name__ if cause else "unknown").inc()
-
-
-def count_delivery(outcome: str) -> None:
-    _COUNTERS["deliveries_settled"].labels(outcome).inc()
 
 
 def count_model_request(name: str, role: Role, seconds: float, failed: str) -> None:
