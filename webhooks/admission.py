@@ -29,19 +29,6 @@ class RefusedDelivery(AgentError):
         self.status = status
 
 
-def join_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return the headers of a request by their lower-case names.
-
-    Values of a repeated header are joined by commas, as HTTP defines; no header that we read may be
-    repeated.
-    """
-    headers: dict[str, str] = {}
-    for name_bytes, value_bytes in raw:
-        name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
-
-
 def check_head(headers: Mapping[str, str]) -> None:
     """Refuse a request whose headers are unacceptable, before its body is read.
 
@@ -101,7 +88,7 @@ def read_signature(header: str | None) -> str:
     """Return the signature of a request, in hexadecimal, before its body is read.
 
     Raises:
-        RefusedDelivery: 401: there is none, more than one, or it is no SHA-256.
+        RefusedDelivery: 401: there is none, or it is no SHA-256.
     """
     if header is None or not (shape := _SIGNATURE.fullmatch(header)):
         raise RefusedDelivery(

@@ -44,27 +44,25 @@ def describe_end(run: Run, outcome: Outcome) -> str:
     return f"{line}\n{pull.url if pull else snapshot.url}"
 
 
-def load_receivers(settings: Settings) -> tuple[Apprise, ...]:
-    """Make the receivers that the operator's addresses name, in their order.
+def load_receivers(settings: Settings) -> Apprise | None:
+    """Make the receivers that the operator's addresses name; None: there are none.
 
     Raises:
         SettingsInvalid: One is invalid; the message has its number, as its text may be a secret.
     """
     if not (addresses := read_addresses(settings)):
-        return ()
+        return None
     # Imported here: it takes a second to load, and most installations do not use it.
     import apprise
 
-    receivers = []
+    receivers = apprise.Apprise()
     for number, address in enumerate(addresses, 1):
-        receiver = apprise.Apprise()
-        if not receiver.add(address):
+        if not receivers.add(address):
             raise SettingsInvalid(
                 f"MERGEWRIGHT_NOTIFY: entry {number} is not an apprise URL such as mailto://,"
                 " slack:// or json://HOST"
             )
-        receivers.append(receiver)
-    return tuple(receivers)
+    return receivers
 
 
 def send(settings: Settings, words: str) -> threading.Thread:
@@ -76,8 +74,8 @@ def send(settings: Settings, words: str) -> threading.Thread:
 
 def _send(settings: Settings, words: str) -> None:
     try:
-        for number, receiver in enumerate(load_receivers(settings), 1):
-            if not receiver.notify(body=words, body_format="text"):
-                _log.warning("a notification could not be sent", entry=number)
+        receivers = load_receivers(settings)
+        if receivers is not None and not receivers.notify(body=words, body_format="text"):
+            _log.warning("a notification could not be sent to every receiver")
     except Exception as problem:  # noqa: BLE001  no receiver may affect the run
         _log.warning("no notification was sent", error=type(problem).__name__)

@@ -86,8 +86,3 @@ def test_WH1_only_one_whole_sha256_counts(header):
     with pytest.raises(RefusedDelivery, match="X-Hub-Signature-256") as refused:
         admission.read_signature(header)
     assert refused.value.status == 401
-
-
-def test_repeated_headers_are_joined_so_that_none_wins():
-    given = admission.join_headers([(b"a", b"1"), (b"b", b"2"), (b"a", b"3")])
-    assert given == {"a": "1, 3", "b": "2"}
