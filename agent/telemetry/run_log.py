@@ -8,7 +8,6 @@ import contextvars
 import logging
 import sys
 import threading
-from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,7 +19,7 @@ import structlog
 
 from agent.models.change import Change, Finding
 from agent.models.chat import Reply
-from agent.models.checks import AnyComparison, AnyRun, CheckReport, Status, TestComparison
+from agent.models.checks import AnyComparison, AnyRun, CheckReport, TestComparison
 from agent.models.clock import read_clock
 from agent.models.environment import Environment
 from agent.models.record import Record
@@ -173,16 +172,9 @@ def describe_result(result: object, *, with_colors: bool = False) -> str:
         case Judgement(ran=ran):
             return describe_result(ran, with_colors=with_colors)
         case CheckReport(side=side, results=results):
-            sections, absent = [], defaultdict[str, list[str]](list)
-            for run in results:
-                if run.status is Status.ABSENT:
-                    absent[run.reason].append(run.name)
-                else:
-                    sections.append(_describe_check(side, run, with_colors=with_colors))
-            for reason, names in absent.items():
-                why = f" ({reason})" if reason else ""
-                sections.append(f"[{_SIDES[side]}] not run: {', '.join(names)}{why}")
-            return "\n\n".join(sections)
+            return "\n\n".join(
+                _describe_check(side, run, with_colors=with_colors) for run in results
+            )
     return ""
 
 
