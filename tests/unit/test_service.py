@@ -7,9 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.errors import AccessLost, CodeHostLimited, CodeHostUnavailable, PermanentError
-from agent.service import deliveries, loops, process
+from agent.service import loops, process
 from agent.service.loops import Heartbeat
-from tests.unit.delivery_samples import SETTINGS, Gate, delivery
 
 
 @pytest.fixture
@@ -60,25 +59,6 @@ def test_a_forge_that_is_away_at_the_start_is_asked_until_it_answers(inbox, monk
     assert way.problems == []
     assert [one["log_level"] for one in said] == ["error"] * 3 + ["info"]
     assert inbox.read_last_beat() is not None
-
-
-def test_each_delivery_is_a_sign_of_life(inbox, store):
-    noted = []
-    inbox.append([delivery(1), delivery(2)])
-    intake = deliveries.Intake(
-        inbox, store, Gate({}), SETTINGS, alive=lambda: noted.append("delivery")
-    )
-    assert intake.run_once()
-    assert noted == ["delivery", "delivery"]
-
-
-def test_the_time_since_the_last_sign_of_life():
-    heartbeat = loops.Heartbeat()
-    time.sleep(0.05)
-    assert heartbeat.seconds_since_beat() >= 0.05
-    begun = time.monotonic()
-    heartbeat.beat()
-    assert heartbeat.seconds_since_beat() <= time.monotonic() - begun
 
 
 class Turns:
