@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from agent.desk import Compose
@@ -131,19 +132,16 @@ def execute_run(
     """
     run, ended, cancellation = stored.run, CommandOutcome(), Cancellation()
     folder = folders.make_run_folder(settings.home, run)
-
-    def execute(remember: Remember) -> tuple[Outcome, dict[str, float]]:
-        return executor.execute_run(
-            stored,
-            store,
-            settings,
-            compose,
-            remember,
-            watcher,
-            cancellation=cancellation,
-            say=say,
-        )
-
+    execute = partial(
+        executor.execute_run,
+        stored,
+        store,
+        settings,
+        compose,
+        watcher=watcher,
+        cancellation=cancellation,
+        say=say,
+    )
     engine = Engine(folder, lambda run_id, remember: ended.carry(execute, remember))
     segment = Segment(run_id=run.run_id, number=stored.segment)
     try:

@@ -61,7 +61,8 @@ def execute_run(
     settings: Settings,
     compose: Compose,
     remember: Remember,
-    *further: Watcher,
+    *,
+    watcher: Watcher | None = None,
     cancellation: Cancellation | None = None,
     say: Say = lambda line: None,
 ) -> tuple[Outcome, dict[str, float]]:
@@ -77,23 +78,16 @@ def execute_run(
     """
     run, cancellation = stored.run, cancellation or Cancellation()
     # Only runs of the service wait and continue later; a run of a command ends instead.
-    of_service = stored.command is None
-    waited = PastWait(stored.begin_with, stored.wait_count) if of_service else None
+    waited = PastWait(stored.begin_with, stored.wait_count) if stored.command is None else None
     folder = folders.make_run_folder(settings.home, run)
     store = keeper.files.open(run.run_id, folder).store if keeper.files else None
     events = RunEvents(folder / run_events.FILE_NAME, store)
     log = RunLog(folder / "run.log", make_redactor(settings))
     desk = _make_desk(stored, keeper, settings, compose, log, events, cancellation, say)
     run_progress = RunProgress(stored, desk, keeper.set_state)
-    step = Steps(
-        events,
-        log,
-        [run_progress, *further],
-        desk.facts,
-        desk.budget,
-        remember,
-        cancellation=cancellation,
-    )
+    watchers: list[Watcher] = [run_progress, *([watcher] if watcher else [])]
+    facts, budget = desk.facts, desk.budget
+    step = Steps(events, log, watchers, facts, budget, remember, cancellation=cancellation)
     try:
         outcome = run_workflow(run, step, desk, log, waited=waited)
         # An error here keeps the run active: once it is over, nobody stores missing files.
