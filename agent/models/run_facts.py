@@ -26,8 +26,6 @@ class Progress(NamedTuple):
     plan: Plan | None = None
     seconds: float = 0.0
     """Duration of the finished steps."""
-    at: float | None = None
-    """Start of the running step, in seconds since the epoch."""
     most_minutes: int | None = None
     """Maximum minutes of its steps; None: not known yet."""
     replies: int = 0

@@ -18,8 +18,6 @@ from agent.text import sanitise
 _LINE = 150
 #: Maximum length of a plan or reason; the rest of a comment is short.
 _LONGEST = sanitise.TEXT_LIMIT - 15_000
-#: If a run had at least so many seconds without work, its time at work is shown, too.
-_SHORTEST_IDLE = 30.0
 _FOLD = "\n<details>"
 _ROUNDS = {"review": "review round", "ci": "CI fix round", "update": "update round"}
 _STOP = "`/mergewright stop` ends the run."
@@ -47,12 +45,11 @@ def await_approval(run: Run, plan: Plan, desk: Desk) -> None:
 
 def report_outcome(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
     """Report how the run ended; see `CodeHost.report_outcome`."""
-    progress = desk.facts.progress
-    text = render_end(run, outcome, progress, desk.page(run))
+    text = render_end(run, outcome, desk.page(run))
     is_obsolete = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
     # GitHub itself notifies people of a new pull request and of answers to a review.
     is_known = run.follow_up is not None or is_obsolete or outcome.pull_request is not None
-    occasion = "" if is_known else f"{outcome.reason.value}-{progress.again}"
+    occasion = "" if is_known else f"{outcome.reason.value}-{desk.facts.progress.again}"
     return desk.code_host.report_outcome(run, outcome, text, occasion=occasion)
 
 
@@ -95,14 +92,10 @@ def render_working(run: Run, progress: Progress, page: str | None) -> str:
     )
 
 
-def render_end(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> str:
+def render_end(run: Run, outcome: Outcome, page: str | None) -> str:
     """Write the text of a run that has ended: its result, or why there is none."""
-    now = read_clock()
-    worked = progress.seconds + (max(0.0, now - progress.at) if progress.at else 0.0)
-    took = max(worked, now - run.started)
-    # The run may have waited for days, for an approval or another action.
-    at_work = f" ({_duration(worked)} at work)" if took - worked >= _SHORTEST_IDLE else ""
-    used = f"It took {_duration(took)}{at_work} and cost {outcome.figures.total_usage.cost}."
+    took = max(0.0, read_clock() - run.started)
+    used = f"It took {_duration(took)} and cost {outcome.figures.total_usage.cost}."
     is_obsolete = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
     is_answer = outcome.is_done or outcome.review_state.threads or is_obsolete
     if run.follow_up is not None and is_answer:
@@ -160,13 +153,7 @@ def _describe_answer(about: FollowUp, outcome: Outcome) -> str:
     way = f"review {pull}, then merge or close it."
     if outcome.review_state.waiting_threads:
         way = f"answer the comments that need a person, then review {pull}."
-    linked = (
-        (sanitise.format_words(thread.about[:_LINE]), thread.url)
-        for thread in outcome.review_state.waiting_threads
-    )
-    lines = (f"- [{title}]({url})" if url else f"- {title}" for title, url in linked)
-    head = f"**{pull}: {_round(about)} is done: {result}.**"
-    return _lines(head, f"Next: {way}", *lines)
+    return _lines(f"**{pull}: {_round(about)} is done: {result}.**", f"Next: {way}")
 
 
 def _cut(text: str, page: str | None) -> str:

@@ -39,7 +39,6 @@ class RunProgress:
         """Number of the current stage; for steps of an earlier process only `ended` is called."""
         self._stage_begun: float | None = None
         """When the current stage began in this process."""
-        self._step_begun: float | None = None
         self._seconds = 0.0
         self._met: set[int] = set()
         """Stages with a step that has started or is recorded."""
@@ -54,12 +53,11 @@ class RunProgress:
         if stage > self._at or (stage >= 0 and self._stage_begun is None):
             self._at, self._stage_begun = stage, read_clock()
         self._met.add(stage)
-        self._step_begun = read_clock()
         self._update_status()
 
     def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
         """Count the step's time; only the text of the run's end shows that a step failed."""
-        self._seconds, self._step_begun = self._seconds + seconds, None
+        self._seconds += seconds
         if step.step.stage is not None:
             stage = _STAGES.index(step.step.stage)
             self._met.add(stage)
@@ -96,7 +94,6 @@ class RunProgress:
             stages=self._mark_stages(detail),
             plan=self._desk.redactor.redact_record(facts.plan) if facts.plan else None,
             seconds=self._seconds,
-            at=self._step_begun,
             most_minutes=budget.find_minutes(config, facts.suite_seconds) if config else None,
             replies=used.calls,
             usd=used.usd,

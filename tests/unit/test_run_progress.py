@@ -124,8 +124,8 @@ def test_an_end_names_the_pull_requests_that_it_replaces_and_those_that_stay_ope
     ready = make_outcome(
         "r1", RunState.OPEN, Reason.READY, "Ready.", pull_request=pull, still_open=(8,)
     )
-    shown = status.render_end(RUN, ready, Progress(), None)
+    shown = status.render_end(RUN, ready, None)
     for words in ("Pull request #9 is ready", "It replaces #7.", "#8 is open, too"):
         assert words in shown
     stopped = make_outcome("r1", RunState.NEEDS_HUMAN, Reason.UNFIT, "So.", still_open=(7, 8))
-    assert "#7, #8 are still open." in status.render_end(RUN, stopped, Progress(), None)
+    assert "#7, #8 are still open." in status.render_end(RUN, stopped, None)

@@ -358,7 +358,7 @@ def ended(reason: Reason, sentence: str, words: str | None = None) -> str:
     outcome = Outcome(run_id="r1", state=reason.state, reason=reason, sentence=sentence)
     words = words or text.render_stopped(outcome, code_host_runs.TICKET, f"{PAGE}/log", run=RUN)
     outcome = replace(outcome, files=replace(outcome.files, text=words))
-    return status.render_end(RUN, outcome, Progress(seconds=13.2), PAGE)
+    return status.render_end(RUN, outcome, PAGE)
 
 
 def stopped() -> str:
@@ -433,7 +433,7 @@ def status_comment() -> str:
         recipe="", title="Sum all prices", parameters="", steps=("Drop the slice.", "Test.")
     )
     progress = Progress(
-        stages=stages, plan=plan, seconds=70.0, at=1_010.0, most_minutes=30,
+        stages=stages, plan=plan, seconds=70.0, most_minutes=30,
         replies=3, usd=0.12, most_usd=3.0,
     )  # fmt: skip
     pull = PullRequest(
@@ -444,7 +444,7 @@ def status_comment() -> str:
         sentence="No new failures in 5 checks.", figures=RunFigures(models=USES),
     )  # fmt: skip
     working = status.render_working(RUN, progress, PAGE)
-    return f"{working}\n\n---\n\n{status.render_end(RUN, outcome, Progress(seconds=180), PAGE)}"
+    return f"{working}\n\n---\n\n{status.render_end(RUN, outcome, PAGE)}"
 
 
 KINDS: tuple[Callable[[], str], ...] = (
