@@ -140,7 +140,6 @@ def _list_check_runs(session: RepositorySession, commit: str) -> Iterator[Projec
         yield ProjectCheck(
             name=f"{_name(workflow)} / {run['name']}" if workflow else str(run["name"]),
             state=state,
-            url=str(run["html_url"] or run.get("details_url") or ""),
             job=int(run["id"]) if (run["app"] or {}).get("slug") == _ACTIONS else None,
             summary=_summarize(*texts) if state != "passed" else "",
         )
@@ -148,8 +147,7 @@ def _list_check_runs(session: RepositorySession, commit: str) -> Iterator[Projec
         state, of_jobs = _read_check_state(workflow), states.get(suite, set())
         # A run that waits, or has no jobs yet, has no check run.
         if (state == "waiting" and state not in of_jobs) or (not of_jobs and state != "passed"):
-            url, why = str(workflow["html_url"]), _explain_state(workflow)
-            yield ProjectCheck(name=_name(workflow), state=state, url=url, summary=why)
+            yield ProjectCheck(name=_name(workflow), state=state, summary=_explain_state(workflow))
 
 
 def _read_workflows(
@@ -210,7 +208,6 @@ def _list_statuses(session: RepositorySession, commit: str) -> Iterable[ProjectC
         yield ProjectCheck(
             name=status["context"],
             state=_STATUSES[status["state"]],
-            url=status["target_url"] or "",
             summary=_summarize(status["description"]) if status["state"] != "success" else "",
         )
 

@@ -90,7 +90,6 @@ class BranchState(Record):
 class ProjectCheck(Record):
     name: str
     state: Literal["pending", "passed", "failed", "waiting"]
-    url: str = ""
     job: int | None = None
     """Number of the job whose log can be read; None: it has none."""
     summary: str = ""

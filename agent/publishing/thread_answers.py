@@ -102,7 +102,6 @@ def answer_threads(
             thread_id=f"{_CHECK}{item.check.name if item.check else item.about}",
             place="issue",
             about=item.about,
-            url=_find_page(item, now),
             kind=answer.end,
             text=answer.text,
             by_model=answer.by_model,
@@ -146,14 +145,6 @@ def _answer_thread(
         last_comment_id=last,
         resolved=may_resolve and desk.code_host.resolve_thread(run, thread),
     )
-
-
-def _find_page(item: FollowUpItem, now: PullSnapshot) -> str:
-    """Return the page of a check, if that is the repository's: a status may name any address."""
-    repository = now.url.rpartition("/pull/")[0]
-    pages = (f"{repository}/actions/runs/", f"{repository}/runs/")
-    url = item.check.url if item.check else ""
-    return url if repository and url.startswith(pages) else ""
 
 
 def list_lasting(pull: PullContext) -> tuple[ThreadOutcome, ...]:

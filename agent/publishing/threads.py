@@ -53,18 +53,17 @@ def write_section(ends: Sequence[ThreadOutcome], notes: Iterable[str] = ()) -> s
 def replace_section(body: str, section: str) -> str:
     """Return the text of a pull request with the section, which replaces an earlier one.
 
-    A first section comes before our first heading, or at the end if people removed that.
+    A section comes before our first heading, or at the end if people removed that. Marks after that
+    heading do not count: they are quoted, in a diff or a log.
     """
-    body = body.replace("\r\n", "\n")
-    lines = body.split("\n")
-    place = _place(lines)
-    if place is None and not section:
-        return body
-    if place is None:
-        heading = lines.index(_FIRST_HEADING) if _FIRST_HEADING in lines else len(lines)
-        place = heading, heading
-    before, after = lines[: place[0]], lines[place[1] :]
-    parts = "\n".join(before).rstrip(), section, "\n".join(after).strip("\n")
+    lines = body.replace("\r\n", "\n").split("\n")
+    begin = end = lines.index(_FIRST_HEADING) if _FIRST_HEADING in lines else len(lines)
+    if _BEGIN in lines[:end] and _END in lines[lines.index(_BEGIN) : end]:
+        begin = lines.index(_BEGIN)
+        end = lines.index(_END, begin) + 1
+    elif not section:
+        return "\n".join(lines)
+    parts = "\n".join(lines[:begin]).rstrip(), section, "\n".join(lines[end:]).strip("\n")
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -72,21 +71,6 @@ def compute_digest(body: str) -> str:
     """Return a digest of a pull request's text, without section, line ends and outer blanks."""
     lines = (line.rstrip() for line in replace_section(body, "").split("\n"))
     return hashlib.sha256("\n".join(lines).strip().encode()).hexdigest()
-
-
-def _place(lines: list[str]) -> tuple[int, int] | None:
-    """Find the lines of the section; marks within fenced code do not count."""
-    fence, begun = "", None
-    for number, line in enumerate(lines):
-        if ticks := sanitise.count_ticks(line, fence):
-            fence = "" if fence else ticks
-        elif fence:
-            continue
-        elif line == _BEGIN:
-            begun = number
-        elif line == _END and begun is not None:
-            return begun, number + 1
-    return None
 
 
 def _make_row(end: ThreadOutcome) -> str:

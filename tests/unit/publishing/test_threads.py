@@ -30,10 +30,10 @@ def test_the_section_takes_the_place_of_an_earlier_one(ended):
 
 @pytest.mark.parametrize("shown", [OLD, OLD.partition("\n")[0], f"+{OLD}"])
 def test_marks_in_a_diff_or_a_log_hide_nothing_of_the_text(shown):
-    body = f"Before.\n\n{sanitise.format_fenced(shown)}\n\nProof.\n"
-    first = threads.replace_section(body, OLD)
-    assert first == f"{body.rstrip()}\n\n{OLD}\n"
-    assert threads.replace_section(first, NEW) == f"{body.rstrip()}\n\n{NEW}\n"
+    proof = f"## Risk\n\n{sanitise.format_fenced(shown)}\n\nProof.\n"
+    first = threads.replace_section(f"Before.\n\n{proof}", OLD)
+    assert first == f"Before.\n\n{OLD}\n\n{proof}"
+    assert threads.replace_section(first, NEW) == f"Before.\n\n{NEW}\n\n{proof}"
 
 
 @pytest.mark.parametrize("body", ["\n" * 65_000, f"{OLD.partition(chr(10))[0]}\n" * 2_600])

@@ -162,18 +162,3 @@ def test_a_follow_up_that_is_stopped_says_nothing():
 def test_TC8_a_text_that_is_full_is_left_as_it_is():
     pulls = published(READ, replace(PULL, body="x" * 65_000))
     assert pulls.bodies == []
-
-
-@pytest.mark.parametrize(
-    ("url", "linked"),
-    [
-        ("https://h/o/r/actions/runs/5/job/6", True),
-        ("https://evil.example/?of=o/r", False),
-        ("https://h/o/r.evil/runs/6", False),
-    ],
-)
-def test_UI5_the_page_of_a_check_is_linked_where_it_is_in_the_repository(url, linked):
-    check = ProjectCheck(name="ci", state="failed", url=url)
-    (body,) = published(check, PULL).bodies
-    assert (f"({url})" in body) is linked
-    assert ("evil" in body) is False
