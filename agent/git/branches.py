@@ -62,7 +62,7 @@ def create_branch(user: UserRepository, commit: str, branch: str) -> str:
         ref = f"refs/heads/{name}"
         if refs.get(ref) == commit:
             return name
-        if not any(f"{present}/".lower().startswith(f"{ref}/".lower()) for present in refs):
+        if not any(f"{present}/".startswith(f"{ref}/") for present in refs):
             # Zeros: git refuses if the branch exists. No reflog, since that needs an identity.
             args = ("-c", "core.logAllRefUpdates=false", "update-ref", ref, commit)
             process.run_git(user.place, *args, "0" * len(commit))

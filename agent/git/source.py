@@ -60,23 +60,11 @@ def find_source(repository: str) -> UserRepository:
     try:
         common_dir = process.run_git(place, *args, seconds=60.0)
     except GitFailed as problem:
-        raise RepositoryUnfit(_explain_missing(root, problem)) from problem
+        raise RepositoryUnfit(
+            f"git cannot read {root}: {problem.message}. Use the top folder of a clone, or create a"
+            " repository: git init, git add, git commit"
+        ) from problem
     return UserRepository(root, place, Path(os.fsdecode(common_dir).rstrip("\n")))
-
-
-def _explain_missing(root: Path, problem: GitFailed) -> str:
-    around = next((above for above in root.parents if (above / ".git").exists()), None)
-    if (root / ".git").exists():
-        return f"git cannot read {root}: {problem.message}"
-    if around is not None:
-        return (
-            f"{root} is not a git repository. It is inside the repository at {around}: use that"
-            " folder"
-        )
-    return (
-        f"{root} is not a git repository. Use the folder of a clone, or create a repository:"
-        " git init, git add, git commit"
-    )
 
 
 def count_uncommitted(repository: str) -> int:
@@ -107,13 +95,8 @@ def explain_git(source: UserRepository) -> Iterator[None]:
     try:
         yield
     except GitFailed as problem:
-        root = source.root
-        message = f"git cannot read {root}: {problem.message}. Run `git -C {root} fsck`"
         # In a partial clone, git would fetch missing objects when it needs them; ours may not.
-        if any((source.common_dir / "objects" / "pack").glob("*.promisor")):
-            message = (
-                f"{root} is a partial clone that lacks objects of the base commit or its history"
-                f" ({problem.message.splitlines()[-1]})."
-                " Complete it: git fetch --refetch --no-filter"
-            )
-        raise RepositoryUnfit(message) from problem
+        raise RepositoryUnfit(
+            f"git cannot read {source.root}: {problem.message}. Complete a partial clone (git fetch"
+            f" --refetch --no-filter), or run `git -C {source.root} fsck`"
+        ) from problem

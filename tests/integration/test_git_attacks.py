@@ -230,7 +230,7 @@ def test_GR4_missing_objects_are_not_fetched_by_the_repositorys_own_configuratio
     args = ("clone", "--quiet", "--no-local", "--filter=blob:none", "--no-checkout")
     git(tmp_path, *args, str(repository), str(clone))
     git(clone, "config", "remote.origin.uploadpack", f"{canary} lazy")
-    refuse(clone, mirrors, "partial clone that lacks objects")
+    refuse(clone, mirrors, "Complete a partial clone")
     assert hits(canary) == []
     git(clone, "checkout", check=False)  # the control
     assert hits(canary) == ["canary-lazy"]
