@@ -100,21 +100,17 @@ def read_credentials(settings: Settings) -> App | SecretStr:
     """Read our App or token from the settings; SettingsInvalid: there is not exactly one."""
     app_id, token = settings.github_app_id, operator.read_secret(settings, "github_token")
     key = operator.read_secret(settings, "github_private_key")
-    if app_id is None and key is None and token is None:
-        raise SettingsInvalid(
-            "GitHub needs credentials: set MERGEWRIGHT_GITHUB_APP_ID and"
-            " MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE for an App, or MERGEWRIGHT_GITHUB_TOKEN_FILE."
-        )
-    if token is not None and (app_id is not None or key is not None):
-        raise SettingsInvalid(
-            "Both a GitHub App and MERGEWRIGHT_GITHUB_TOKEN are set. Keep only one."
-        )
-    if token is not None:
+    if token is not None and app_id is None and key is None:
         return token
-    if app_id is None or key is None:
-        missing = "GITHUB_APP_ID" if app_id is None else "GITHUB_PRIVATE_KEY_FILE"
-        raise SettingsInvalid(f"A GitHub App also needs MERGEWRIGHT_{missing}.")
-    return App(app_id, settings)
+    if token is None and app_id is not None and key is not None:
+        return App(app_id, settings)
+    present = {"GITHUB_APP_ID": app_id, "GITHUB_PRIVATE_KEY_FILE": key, "GITHUB_TOKEN": token}
+    named = [f"MERGEWRIGHT_{name}" for name, value in present.items() if value is not None]
+    raise SettingsInvalid(
+        "GitHub needs credentials: set MERGEWRIGHT_GITHUB_APP_ID and"
+        " MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE for an App, or MERGEWRIGHT_GITHUB_TOKEN_FILE alone."
+        f" Now set: {', '.join(named) or 'none'}."
+    )
 
 
 class IssuedToken(NamedTuple):

@@ -59,21 +59,10 @@ class Evidence(DecidedChange):
     """Commit of the base branch when the change was pushed; None: unknown."""
 
     @property
-    def other_tests(self) -> dict[str, list[str]]:
-        """The new tests that prove nothing, by a description of their outcomes."""
-        without = {row.name: row.without for row in self.proof.rows}
-        outcomes = {item.item_id: item.outcome for item in self.after.tests.items}
-        groups: dict[str, list[str]] = {}
-        for name in list_added(self.compared):
-            if name in without:
-                what = "pass without the change too"
-            elif outcomes.get(name) == "passed":
-                what = "pass with the change but were not run without it"
-            else:
-                what = "did not pass"
-            if without.get(name) not in ("failed", "error"):
-                groups.setdefault(what, []).append(name)
-        return groups
+    def other_tests(self) -> list[str]:
+        """The new tests that were not seen to fail without the change."""
+        failed = {row.name for row in self.proof.rows if row.without in ("failed", "error")}
+        return [name for name in list_added(self.compared) if name not in failed]
 
     @property
     def remarks(self) -> list[Remark]:

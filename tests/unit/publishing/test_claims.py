@@ -31,7 +31,7 @@ CLAIMS = {
     "fail without the change and pass with it": (
         {}, {"proof": Proof(rows=(ProofRow(name="t", without="passed", with_change="passed"),))},
     ),
-    "that pass without the change too: `tests/test_total.py::test_no_price`": (
+    "not seen to fail without the change: `tests/test_total.py::test_no_price`": (
         {}, {"proof": Proof(rows=(PROOF.rows[0], replace(PROOF.rows[1], without="failed")))},
     ),
     "A test failed for 1 of 1": ({}, prove(needed=(PART,), unneeded_parts=(OTHER,))),
