@@ -40,8 +40,8 @@ class Evidence(DecidedChange):
     prepared: Prepared
     done: tuple[str, ...]
     """A sentence for each edit."""
-    sensitive: tuple[tuple[str, str], ...] = ()
-    """Sensitive files and packages of the change, each with the reason."""
+    packages: tuple[str, ...] = ()
+    """The packages that the change adds, or has in another version."""
     diff: str
     branch: str | None
     commit: str | None

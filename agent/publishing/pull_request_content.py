@@ -15,15 +15,12 @@ from agent.models.checks import PackageRun, Status
 from agent.models.code_host import NewPullRequest, Remote
 from agent.models.environment import Prepared
 from agent.models.record import Record, replace
-from agent.policy import gate_files
-from agent.policy.layout import is_migration
 from agent.publishing import commits, text
 from agent.publishing.evidence import DecidedChange, Evidence
 from agent.telemetry.run_events import PUBLISHED
 from agent.telemetry.signature import COMMIT
 from agent.text import check_summary, sanitise
 from agent.text.redaction import Redactor
-from repo_config import rule_files
 
 PATCH = "change.patch"
 """File in a run's folder with the change that was pushed, or would have been."""
@@ -194,7 +191,7 @@ def render_text(
         **dict(decided),
         prepared=prepared,
         done=list_deeds(change, by_model=not decided.plan.recipe),
-        sensitive=tuple(list_sensitive(decided, prepared)),
+        packages=tuple(list_packages(decided)),
         diff=diff,
         branch=placed.branch if placed else None,
         commit=commit_id,
@@ -221,20 +218,9 @@ def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:
     return (f"Files: {sanitise.list_some(files, 12)}.", *change.notes)
 
 
-def list_sensitive(decided: DecidedChange, prepared: Prepared) -> Iterator[tuple[str, str]]:
-    """Yield sensitive files and packages, each with the reason."""
-    findings = [item for item in decided.findings if item.rule == gate_files.OTHER_FILES.id]
-    for file in decided.cleared.change.files:
-        reasons = [*gate_files.explain_gate_file(file, prepared.contract.project)]
-        if is_migration(file.path, file.after):
-            reasons.append("database migration")
-        if rule_files.has_tables(file.path):
-            reasons = reasons or ["project metadata and dependencies"]
-        reasons += [finding.message for finding in findings if finding.path == file.path]
-        if reasons:
-            yield file.path, "; ".join(reasons)
+def list_packages(decided: DecidedChange) -> Iterator[str]:
+    """Yield the packages that the change adds, or has in another version."""
     for result in (run for run in decided.after.results if isinstance(run, PackageRun)):
         for package in result.added_packages.packages:
-            was = f"package, was {package.before or 'another version'}"
-            why = "new package" if package.is_new else was
-            yield f"{package.name} {package.version}".rstrip(), why
+            why = "new" if package.is_new else f"was {package.before or 'another version'}"
+            yield f"{package.name} {package.version}".rstrip() + f" ({why})"

@@ -54,7 +54,7 @@ CLAIMS = {
     "No proof needed: only tests were changed": ({"proof": Proof(exemption="only tests were changed")}, {}),
     "made the edits, without a model": (RECIPE, {}),
     "No test was added": (RECIPE, {**RECIPE, "proof": PROOF}),
-    "Sensitive files:** `a.py`": ({"sensitive": (("a.py", "database migration"),)}, {}),
+    "Packages:** `a 1.0 (new)`": ({"packages": ("a 1.0 (new)",)}, {}),
     "No findings to check before merging": (
         {}, {"cleared": cleared(finding(Severity.REVIEW, "size", "a.py", None, "Is long."))},
     ),

@@ -154,7 +154,6 @@ def recipe() -> str:
             after=REPORT,
             verdict=READY,
             proof=Proof(rows=(NICKNAME_PROOF,)),
-            sensitive=(("shop/migrations/0002_customer_nickname.py", "database migration"),),
             seal=Seal(digest="d" * 64, key="c" * 64),
         )
     )
@@ -283,11 +282,7 @@ def new_dependency() -> str:
                 "ticket": replace(TICKET, title="Ask for rates with httpx"),
                 "plan": plan("Replace requests by httpx"),
                 "compared": (*CLEAN, replace(TESTS, added=()), packages),
-                "sensitive": (
-                    ("pyproject.toml", "project metadata and dependencies"),
-                    ("httpx 0.28.1", "new package"),
-                    ("idna 3.10", "package, was 3.4"),
-                ),
+                "packages": ("httpx 0.28.1 (new)", "idna 3.10 (was 3.4)"),
                 "work": replace(WORK, claims=AuthorWords(summary="`rates.py` asks with httpx, with a timeout.")),
                 "proof": Proof(exemption="a refactoring changes no behaviour"),
                 "notes": ReviewNotes(ran=False, sentence="Not run: no model is configured for reviews."),

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.errors import AccessLost
-from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Severity
+from agent.models.change import Change, ChangedFile, Finding, Severity
 from agent.models.checks import CheckReport, RewrittenTest, Status, TestRun
 from agent.models.model_use import AuthorWords, ChangedBehaviour, ModelUse, ModelWork
 from agent.models.outcome import Outcome, Verdict
@@ -11,7 +11,6 @@ from agent.models.record import replace
 from agent.models.review import Proof, ProofRow, Remark, ReviewNotes
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Ticket
-from agent.policy import gate_files
 from agent.publishing import pull_request_content, text
 from agent.text import sanitise
 from tests.unit.publishing.samples import (
@@ -69,20 +68,6 @@ def test_foreign_words_are_inert(render, of_issue):
     outside_fences(words)
     assert acting(words) == []
     assert "\u202e" not in words
-
-
-def test_files_that_ask_for_care_are_named_and_others_are_not():
-    made = evidence()
-    paths = ("shop/migrations/0002_x.py", ".github/workflows/ci.yml", "requirements/base.txt")
-    change = code_host_runs.change_of("shop/views.py", *paths)
-    before, after = (f"[project]\nname = 'a'\ndependencies = [{one}]\n" for one in ("'x'", ""))
-    fewer = ChangedFile(path="pyproject.toml", before=before.encode(), after=after.encode())
-    change = replace(change, files=(*change.files, fewer))
-    other = gate_files.OTHER_FILES.make_finding(paths[1], "is no source", "Read it.")
-    cleared = ClearedChange(change=change, findings=(other,))
-    decided = replace(made, cleared=cleared)
-    found = dict(pull_request_content.list_sensitive(decided, made.prepared))
-    assert set(found) == {*paths, "pyproject.toml"}
 
 
 def test_UI4_whatever_is_too_long_is_cut_said_and_closed():
