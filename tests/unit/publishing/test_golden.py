@@ -291,35 +291,6 @@ def new_dependency() -> str:
     )  # fmt: skip
 
 
-def everything_at_its_longest() -> str:
-    """No part before the folds may push the others out of sight."""
-    words = "Prices of articles that are on sale are read from the table of discounts. " * 40
-    rows = tuple(
-        ProofRow(
-            name=f"{'tests/' * 12}test_{at}", without="failed", error=words, with_change="passed"
-        )
-        for at in range(30)
-    )
-    found = (
-        finding(Severity.REVIEW, "size", f"shop/{'prices/' * 9}a{at}.py", 9, f"{words}\n{words}")
-        for at in range(30)
-    )
-    remarks = (Remark(text=words, path="shop/prices.py", line=at) for at in range(30))
-    both = tuple(ChangedBehaviour(before=words[:200], after=words[:200]) for _ in range(8))
-    return text.render_pull_request(
-        evidence_of_issue(
-            **MADE_BY_MODEL
-            | {
-                "work": replace(WORK, claims=AuthorWords(summary=words[:600], behaviour=both, left_out=words[:600])),
-                "proof": replace(PROOF, rows=rows),
-                "cleared": cleared(*found),
-                "notes": replace(REVIEW, remarks=tuple(remarks)),
-                "verdict": replace(READY, review=("shop/prices.py",)),
-            }
-        )
-    )  # fmt: skip
-
-
 RED = replace(TESTS, head=Status.FAILED, verdict=Status.FAILED, head_failures=1, new_failures=(
             CheckItem(
                 item_id="shop/tests/test_export.py::test_every_field", outcome="failed",
@@ -444,7 +415,7 @@ def status_comment() -> str:
 
 KINDS: tuple[Callable[[], str], ...] = (
     recipe, model_with_proof, draft_with_findings, draft_not_measurable, draft_with_a_changed_test,
-    new_dependency, everything_at_its_longest, withheld, stopped, follow_up, question, proposed_configuration, status_comment,
+    new_dependency, withheld, stopped, follow_up, question, proposed_configuration, status_comment,
 )  # fmt: skip
 
 

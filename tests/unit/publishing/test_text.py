@@ -82,9 +82,21 @@ def test_UI4_whatever_is_too_long_is_cut_said_and_closed():
         compared=tuple(replace(long, name=f"c{n}") for n in range(12)),
         done=("n" * 300,) * 250,
         cleared=cleared(*(replace(finding, line=at) for at in range(200))),
-        work=ModelWork(uses=(USE,), claims=AuthorWords(summary="w " * 9_000)),
+        work=ModelWork(
+            uses=(USE,),
+            claims=AuthorWords(
+                summary="w " * 9_000,
+                behaviour=(ChangedBehaviour(before="w " * 200, after="w " * 200),) * 8,
+                left_out="w " * 600,
+            ),
+        ),
         proof=Proof(rows=(row,) * 30),
+        notes=ReviewNotes(
+            ran=True, sentence="s", remarks=(Remark(text="w " * 900, path="a"),) * 30
+        ),
     )
+    visible = text.render_pull_request(made).partition("<details>")[0]
+    assert len(visible) <= 6_000, "no part before the folds pushes the others out of sight"
     for words in (text.render_withheld(made), text.render_pull_request(made)):
         assert len(words) <= sanitise.TEXT_LIMIT
         plain = outside_fences(words)
