@@ -2,7 +2,6 @@
 
 import re
 import time
-from datetime import datetime
 
 import structlog
 
@@ -23,25 +22,17 @@ _SILENT_SECONDS = 300.0
 _STATUS = "<!-- mergewright:status run="
 #: People with write access can edit our comments: only a valid id of a run counts.
 _HEAD = re.compile(rf"<!-- mergewright:status run=({RUN_ID.pattern})(?: call=[a-z0-9_-]+)? -->")
-_APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under-way) -->\s*$")
+_APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (?:\S+ )?(over|under-way) -->\s*$")
 
 
 def find_earlier_run(session: RepositorySession, snapshot: Snapshot) -> EarlierRun | None:
-    """Find in the status comment a run that the same approval, or a later one, has started."""
+    """Find in the status comment the run that the same approval has started."""
     own_comments = comments.list_comments(session, _STATUS)
     body = own_comments[-1].body if own_comments else ""
     run, approval = _HEAD.match(body), _APPROVAL.search(body)
-    if run is None or approval is None:
+    if run is None or approval is None or approval[1] != snapshot.approval_key:
         return None
-    if approval[1] == snapshot.approval_key:
-        return EarlierRun(run_id=run[1], over=approval[3] == "over")
-    try:
-        shown, asked = map(datetime.fromisoformat, (approval[2], snapshot.approved_at))
-        is_later = shown > asked
-    except (TypeError, ValueError):
-        # People with write access can edit our comments, too.
-        is_later = False
-    return EarlierRun(run_id=run[1], over=True) if is_later else None
+    return EarlierRun(run_id=run[1], over=approval[2] == "over")
 
 
 class StatusComment:
@@ -165,6 +156,6 @@ class StatusComment:
     def _whole(self, text: str, head: str) -> str:
         last = ""
         if self._snapshot is not None:
-            key = f"{self._snapshot.approval_key} {self._snapshot.approved_at} {self._state}"
+            key = f"{self._snapshot.approval_key} {self._state}"
             last = f"\n\n{comments.make_marker('approval', key)}"
         return self._session.hide(f"{head}\n{text}{last}")
