@@ -65,7 +65,7 @@ class GithubCodeHost(GithubPulls):
             return
         session = self._access.open_run_session(run)
         if run.follow_up is None:
-            comments.mark_issue_seen(session)
+            comments.react(session, f"issues/{session.issue.number}", "eyes")
         self._status(run).begin(text)
 
     def update_status(self, run: Run, text: str, *, is_news: bool, is_last: bool = False) -> None:
@@ -86,10 +86,11 @@ class GithubCodeHost(GithubPulls):
         return self._access.ask(lambda: session.token(scope), doing="get a token for git")
 
     def has_pull_request(self, run: Run, branch: str) -> bool:
-        return pull_requests.has_pull_request(self._access.open_run_session(run), branch)
+        return bool(pull_requests.list_of_branch(self._access.open_run_session(run), branch))
 
     def has_open_pull_request(self, run: Run, branch: str) -> bool:
-        return pull_requests.has_open_pull_request(self._access.open_run_session(run), branch)
+        pull = pull_requests.find_pull(self._access.open_run_session(run), branch)
+        return pull is not None and pull.state == "open"
 
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         session, page = self._access.open_run_session(run), self._page(run)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from agent.github import issues
 from agent.github.access import Raw, RepositorySession
 from agent.github.api_errors import LostReply
+from agent.models.intake import Reaction
 
 
 class OwnComment(NamedTuple):
@@ -21,17 +22,15 @@ def make_marker(kind: str, key: str) -> str:
     return f"<!-- mergewright:{kind} {key} -->"
 
 
-def mark_issue_seen(session: RepositorySession) -> None:
-    """Add the eyes reaction to the issue: its label was seen. GitHub keeps one per account."""
-    number = session.issue.number
+def react(session: RepositorySession, subject: str, content: Reaction) -> None:
+    """React to an issue or comment, named by its path; a refusal is only logged.
+
+    GitHub keeps one reaction of a kind for an account.
+    """
+    path, doing = f"{subject}/reactions", f"react on #{session.issue.number}"
     session.try_nicety(
-        "the reaction",
-        lambda: session.call(
-            "POST",
-            f"issues/{number}/reactions",
-            body={"content": "eyes"},
-            doing=f"react to issue #{number}",
-        ),
+        "a reaction",
+        lambda: session.call("POST", path, body={"content": content}, doing=doing),
     )
 
 

@@ -58,7 +58,7 @@ class GithubIntakeApi:
         return issues.read_issue(self._session(issue))
 
     def find_earlier_run(self, snapshot: Snapshot) -> EarlierRun | None:
-        """Find the run on GitHub that the same approval, or a later one, has started."""
+        """Find the run on GitHub that the same approval has started."""
         return status_comment.find_earlier_run(self._session(snapshot.issue), snapshot)
 
     def own_logins(self) -> frozenset[str]:
@@ -124,20 +124,13 @@ class GithubIntakeApi:
         self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool
     ) -> None:
         """React to a comment, `inline` on a line of a pull request; a refusal is only logged."""
-        session, where = self._session(subject), "pulls" if inline else "issues"
-        session.try_nicety(
-            "a reaction",
-            lambda: session.call(
-                "POST",
-                f"{where}/comments/{comment}/reactions",
-                body={"content": content},
-                doing=f"react to a comment on #{subject.number}",
-            ),
-        )
+        where = "pulls" if inline else "issues"
+        comments.react(self._session(subject), f"{where}/comments/{comment}", content)
 
     def mark_seen(self, run: Run) -> None:
         if run.snapshot is not None:
-            comments.mark_issue_seen(self._session(run.snapshot.issue))
+            issue = run.snapshot.issue
+            comments.react(self._session(issue), f"issues/{issue.number}", "eyes")
 
     def show_last_status(self, run: Run, text: str) -> None:
         """Show a text as the last status of a run that is over."""

@@ -30,7 +30,7 @@ def open_or_update(
     """
     title, body = session.hide(proposal.title), session.hide(proposal.body)
     notes: list[str] = []
-    pull = _find_pull(session, proposal.branch)
+    pull = find_pull(session, proposal.branch)
     new = pull is None
     if pull is None:
         pull = _create_pull(session, proposal, title, body, notes)
@@ -63,9 +63,9 @@ def _make_pull_request(pull: GithubPull, notes: list[str], *, draft: bool = Fals
     )
 
 
-def _find_pull(session: RepositorySession, branch: str) -> GithubPull | None:
+def find_pull(session: RepositorySession, branch: str) -> GithubPull | None:
     """Find our pull request of a branch, an open one first; AccessLost: only another's is open."""
-    pulls, is_own = _list_of_branch(session, branch), session.access.is_own
+    pulls, is_own = list_of_branch(session, branch), session.access.is_own
     ours = [pull for pull in pulls if is_own(_login(pull))]
     is_open = any(pull.state == "open" for pull in ours)
     for pull in pulls:
@@ -82,17 +82,9 @@ def _login(pull: GithubPull) -> str:
     return pull.user.login if pull.user else ""
 
 
-def has_pull_request(session: RepositorySession, branch: str) -> bool:
-    """Whether a branch has or had a pull request, of any account."""
-    return bool(_list_of_branch(session, branch))
+def list_of_branch(session: RepositorySession, branch: str) -> list[GithubPull]:
+    """List the pull requests that a branch has or had, of any account."""
 
-
-def has_open_pull_request(session: RepositorySession, branch: str) -> bool:
-    pull = _find_pull(session, branch)
-    return pull is not None and pull.state == "open"
-
-
-def _list_of_branch(session: RepositorySession, branch: str) -> list[GithubPull]:
     def work(repository: Repository) -> list[GithubPull]:
         head = f"{session.name.partition('/')[0]}:{branch}"
         pulls = islice(repository.get_pulls(state="all", head=head), 100)
@@ -115,7 +107,7 @@ def _create_pull(
             raise
 
     def find_effect() -> GithubPull | None:
-        return _find_pull(session, proposal.branch)
+        return find_pull(session, proposal.branch)
 
     try:
         return session.ask(work, find_effect=find_effect, doing="open the pull request")

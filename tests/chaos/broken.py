@@ -17,7 +17,7 @@ def publish() -> None:
         return f"{plain(*args, **more)}-{secrets.token_hex(3)}"
 
     commits.name_branch = branch
-    pull_requests._find_pull = lambda session, branch: None
+    pull_requests.find_pull = lambda session, branch: None
 
 
 def fence() -> None:
