@@ -101,10 +101,6 @@ class LostReply(Exception):
     """No usable reply, or a failing server: the request may have had its effect or not."""
 
 
-class TokenUnknown(LostReply):
-    """GitHub does not accept a token that it has just made; for some seconds, that is usual."""
-
-
 class UnexpectedAnswer(LostReply):
     """A response that GitHub's API does not give: the address may be another server's."""
 

@@ -35,7 +35,6 @@ from agent.github.api_errors import (
     LostReply,
     RateLimited,
     RefusedRequest,
-    TokenUnknown,
     UnexpectedAnswer,
 )
 from agent.models import fence
@@ -65,7 +64,7 @@ logging.getLogger(Requester.__module__).setLevel(logging.INFO)
 @dataclass(frozen=True)
 class Pacing:
     attempts: int = 4
-    first_wait: float = 0.5
+    first_wait: float = 1.0
     """Seconds before the second attempt; doubled each time."""
     longest_limit: float = 20.0
     """Maximum seconds that we sleep if GitHub asks us to wait; a longer wait ends the step."""
@@ -186,7 +185,8 @@ class WatchedRequester(Requester):
         shown = self._notes.hide(body) if status >= 400 else body
         path = urlsplit(url).path.removeprefix(urlsplit(self.base_url).path.rstrip("/"))
         if status == 401 and isinstance(auth, RenewableToken) and auth.is_minted:
-            raise TokenUnknown(f"{verb} {path} answered 401 to a token that GitHub has just made")
+            # For some seconds, that is usual.
+            raise LostReply(f"{verb} {path} answered 401 to a token that GitHub has just made")
         api_errors.raise_for_answer(status, answered, _read_json(status, shown), f"{verb} {path}")
         return status, answered, body
 
@@ -300,9 +300,8 @@ def retry_request(
                 cause = str(problem) if isinstance(problem, LostReply) else cause
                 message = f"Could not {doing} on GitHub: {cause}"
                 raise CodeHostUnavailable(message) from problem
-            # By default 0.5, 1 and 2 s; twice that while a new token spreads at GitHub.
-            doublings = attempt - (not isinstance(problem, TokenUnknown))
-            pause = pacing.first_wait * 2**doublings
+            # By default 1, 2 and 4 s: as long as a new token needs to spread at GitHub.
+            pause = pacing.first_wait * 2 ** (attempt - 1)
             pause *= random.uniform(0.75, 1.25)  # noqa: S311 - spreads callers, no secret
         time.sleep(pause)
 

@@ -180,7 +180,7 @@ def test_GH4_a_token_that_ends_mid_run_is_renewed_once(scene, monkeypatch):
 
 
 def test_GH4_a_new_token_that_github_does_not_know_yet_is_shown_again(scene, monkeypatch):
-    monkeypatch.setattr(scene.world, "token_lag", 0.05)
+    monkeypatch.setattr(scene.world, "token_lag", 0.02)
     status.announce(scene.run, scene.desk)
     assert len(scene.own_comments()) == 1
     assert scene.asked("POST", "/api/v3/app/installations/*/access_tokens") == 1
