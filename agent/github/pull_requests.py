@@ -110,7 +110,8 @@ def _create_pull(
         return find_pull(session, proposal.branch)
 
     try:
-        return session.ask(work, find_effect=find_effect, doing="open the pull request")
+        doing = f"open the pull request for {proposal.base_branch}"
+        return session.ask(work, find_effect=find_effect, doing=doing)
     except RefusedRequest as problem:
         if problem.status != 422:
             raise
