@@ -21,7 +21,6 @@ from agent.text import sanitise
 
 _log = structlog.get_logger()
 
-_MAY_WRITE = frozenset({"write", "maintain", "admin"})
 #: States of reviews whose text requests nothing.
 _ASKS_NOTHING = frozenset({"APPROVED", "DISMISSED"})
 _QUOTED = 140
@@ -90,7 +89,7 @@ class GithubPulls:
         if not account_id:
             return False
         permission = repositories.read_permission(self._access.open_run_session(run), login)
-        return permission.account_id == account_id and permission.level in _MAY_WRITE
+        return permission.account_id == account_id and permission.may_write
 
     def reply_in_thread(
         self, run: Run, number: int, thread: Thread, words: str, *, key: str
