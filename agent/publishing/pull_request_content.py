@@ -178,8 +178,7 @@ def render_text(
     desk.store_file(prepared.run, PATCH, diff if is_published else desk.redactor(diff))
     if placed and (commit := worktree.read_commit(prepared.checkout, placed.commit)):
         desk.store_file(prepared.run, f"{COMMIT}{placed.commit}", commit)
-    history = desk.memory.list_history(prepared.run)
-    outcomes = [stored_run.outcome for stored_run in history if stored_run.outcome]
+    outcomes = [past.outcome for past in desk.memory.list_history(prepared.run) if past.outcome]
     earlier = (use for outcome in outcomes for use in outcome.figures.models)
     decided = replace(decided, work=decided.work.add_earlier(earlier))
     log = desk.log_place(prepared.run)

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import pytest
 from github import Requester
 
-from agent.cli import doctor
 from agent.errors import AccessLost, CodeHostLimited, CodeHostUnavailable, SettingsInvalid
 from agent.github import tokens
 from agent.github.connection import Pacing
@@ -237,14 +236,6 @@ def test_what_a_run_can_do_without_never_ends_it_and_is_noted(scene):
     assert "POST /repos/" in note
     assert "422: no checks" in note
     assert scene.repository.check_runs == {}
-
-
-def test_doctor_asks_github_what_a_service_asks_it_at_its_start(scene):
-    words = doctor.check_github(scene.settings)
-    assert words == f"{scene.login} at {scene.settings.github_url}"
-    elsewhere = replace(scene.settings, github_url=f"{scene.world.base_url}/elsewhere")
-    with pytest.raises(SettingsInvalid, match=r"^MERGEWRIGHT_GITHUB_URL: "):
-        doctor.check_github(elsewhere)
 
 
 def test_the_key_of_the_app_is_read_again_when_its_file_has_changed(scene):

@@ -15,7 +15,6 @@ from agent.models.checks import (
     CommandComparison,
     LintComparison,
     LintRun,
-    PackageComparison,
     RepeatedTest,
     RewrittenTest,
     Status,
@@ -270,27 +269,6 @@ def draft_with_a_changed_test() -> str:
     )
 
 
-def new_dependency() -> str:
-    packages = PackageComparison(
-        name="packages", base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED,
-        counts="1 new, 1 in another version",
-    )  # fmt: skip
-    return text.render_pull_request(
-        evidence_of_issue(
-            **MADE_BY_MODEL
-            | {
-                "ticket": replace(TICKET, title="Ask for rates with httpx"),
-                "plan": plan("Replace requests by httpx"),
-                "compared": (*CLEAN, replace(TESTS, added=()), packages),
-                "packages": ("httpx 0.28.1 (new)", "idna 3.10 (was 3.4)"),
-                "work": replace(WORK, claims=AuthorWords(summary="`rates.py` asks with httpx, with a timeout.")),
-                "proof": Proof(exemption="a refactoring changes no behaviour"),
-                "notes": ReviewNotes(ran=False, sentence="Not run: no model is configured for reviews."),
-            }
-        )
-    )  # fmt: skip
-
-
 RED = replace(TESTS, head=Status.FAILED, verdict=Status.FAILED, head_failures=1, new_failures=(
             CheckItem(
                 item_id="shop/tests/test_export.py::test_every_field", outcome="failed",
@@ -415,7 +393,7 @@ def status_comment() -> str:
 
 KINDS: tuple[Callable[[], str], ...] = (
     recipe, model_with_proof, draft_with_findings, draft_not_measurable, draft_with_a_changed_test,
-    new_dependency, withheld, stopped, follow_up, question, proposed_configuration, status_comment,
+    withheld, stopped, follow_up, question, proposed_configuration, status_comment,
 )  # fmt: skip
 
 
