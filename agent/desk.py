@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent import settings as operator
+from agent import secret_values
 from agent.errors import SettingsInvalid
 from agent.git import worktree
 from agent.git.tree import WorkTree
@@ -236,16 +236,16 @@ def make_redactor(settings: Settings) -> Redactor:
     for name in _REDACTED:
         # A file that cannot be read is reported where it is used.
         with suppress(SettingsInvalid):
-            if (secret := operator.read_secret(settings, name)) is not None:
+            if (secret := secret_values.read_secret(settings, name)) is not None:
                 redactor.learn(secret.get_secret_value())
     with suppress(SettingsInvalid):
-        for address in operator.read_addresses(settings):
+        for address in secret_values.read_addresses(settings):
             redactor.learn(address)
     with suppress(SettingsInvalid):
-        for key in operator.model_keys().values():
+        for key in secret_values.model_keys().values():
             redactor.learn(key)
     with suppress(SettingsInvalid):
-        parts = operator.DATABASE_URL.fullmatch(operator.find_database(settings) or "")
+        parts = secret_values.DATABASE_URL.fullmatch(secret_values.find_database(settings) or "")
         if parts and parts["password"]:
             redactor.learn(unquote(parts["password"]))
     return redactor

@@ -1,7 +1,6 @@
 """The operator's settings: environment variables `MERGEWRIGHT_*` and the data folder.
 
-Owns how a secret is given (by value or by file) and read. Using it is its holder's part: the
-listener has the webhook secret alone, the code host adapter key and token.
+Owns which process gets which variables. Secrets are read by `secret_values`.
 """
 
 import difflib
@@ -19,12 +18,6 @@ from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationErr
 from agent.errors import SettingsInvalid, StorageFull
 from agent.models.chat import Thinking
 from agent.models.record import Record
-
-#: As SQLAlchemy reads an address: in a password every sign but @ may stand as it is.
-DATABASE_URL = re.compile(
-    r"postgresql\+psycopg://(?:[^:/@]*(?::(?P<password>[^@]*))?@)?"
-    r"(?:\[[^\]]*\]|[^/:?]*)(?::\d+)?(?:[/?].*)?"
-)
 
 _PREFIX = "MERGEWRIGHT_"
 HEARTBEAT = "worker.heartbeat"
@@ -75,9 +68,6 @@ _Window = Annotated[
 ]
 _Secret = SecretStr | Path
 """A secret, or a file with it (then append `_FILE` to the variable's name)."""
-_SECRET_FILE_BYTES = 64 * 1024
-SHORTEST_SECRET = 16
-"""Bytes of the webhook secret; a shorter one can be guessed from one delivery at leisure."""
 
 
 class Settings(Record):
@@ -322,31 +312,6 @@ def find_website(github_url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.removeprefix('api.')}"
 
 
-def model_keys(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return what opens a provider of models, by its variable: only the worker has a use for it.
-
-    `ANTHROPIC_API_KEY_FILE` names a file with the key, which counts before the variable itself.
-
-    Raises:
-        SettingsInvalid: A file cannot be read.
-    """
-    variables = {name: value for name, value in environ.items() if value}
-    keys = {name: value for name, value in variables.items() if _OF_A_PROVIDER.fullmatch(name)}
-    for name, path in variables.items():
-        if name.endswith("_FILE") and _OF_A_PROVIDER.fullmatch(name.removesuffix("_FILE")):
-            key = _read_secret_file(Path(path), name).strip()
-            if not key:
-                raise SettingsInvalid(f"{name}: {path} is empty. Put the key in it.")
-            keys[name.removesuffix("_FILE")] = key
-    return keys
-
-
-_OF_A_PROVIDER = re.compile(
-    r"[A-Z0-9_]+_(?:API_KEY|AUTH_TOKEN|ACCESS_TOKEN|SECRET_ACCESS_KEY|SESSION_TOKEN|INFERENCE_KEY"
-    r"|OIDC_TOKEN|TOKEN_BEDROCK)|HF_TOKEN|SNOWFLAKE_TOKEN"
-)
-
-
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings from the environment.
 
@@ -404,35 +369,10 @@ def _explain_errors(problem: ValidationError) -> Iterator[str]:
 
 
 def _join_problems(problems: list[str]) -> SettingsInvalid:
-    lines = list(dict.fromkeys(problems))
-    if len(lines) == 1:
-        return SettingsInvalid(lines[0])
-    listed = "\n".join(f"- {line}" for line in lines)
-    return SettingsInvalid(f"{len(lines)} settings are invalid:\n{listed}")
-
-
-def read_webhook_secrets(settings: Settings) -> tuple[bytes, ...]:
-    """Read the webhook's secret: while it is changed two, a line each.
-
-    Raises:
-        SettingsInvalid: One is needed, it can be guessed, or its file cannot be read.
-    """
-    secret = read_secret(settings, "webhook_secret")
-    if secret is None:
-        raise SettingsInvalid(
-            "The webhook secret is missing or empty, so anyone could start runs. Set"
-            " MERGEWRIGHT_WEBHOOK_SECRET_FILE (or MERGEWRIGHT_WEBHOOK_SECRET) to the webhook's"
-            " secret in GitHub. `openssl rand -hex 32` generates one."
-        )
-    lines = tuple(line.strip().encode() for line in secret.get_secret_value().splitlines())
-    secrets = tuple(filter(None, lines))
-    if (shortest := min(map(len, secrets))) < SHORTEST_SECRET:
-        raise SettingsInvalid(
-            f"The webhook secret has {shortest} bytes and could be guessed. Use at least"
-            f" {SHORTEST_SECRET}, for example from `openssl rand -hex 32`, and set it in GitHub"
-            " too."
-        )
-    return secrets
+    if len(problems) == 1:
+        return SettingsInvalid(problems[0])
+    listed = "\n".join(f"- {line}" for line in problems)
+    return SettingsInvalid(f"{len(problems)} settings are invalid:\n{listed}")
 
 
 def require_home(home: Path) -> None:
@@ -463,62 +403,6 @@ def explain_home(home: Path) -> Iterator[None]:
             f"{variable('home')}: {home} cannot be used ({problem.strerror}). Use a folder that"
             " this user can write to."
         ) from problem
-
-
-def read_secret(settings: Settings, field: str) -> SecretStr | None:
-    """Read a secret, from its value or its file; None: not given, or empty.
-
-    Raises:
-        SettingsInvalid: The file cannot be read.
-    """
-    stored: _Secret | None = getattr(settings, field)
-    if isinstance(stored, Path):
-        text = _read_secret_file(stored, variable(f"{field}_file"))
-    else:
-        text = stored.get_secret_value() if stored is not None else ""
-    # Editors and `echo` end a file with a newline that is no part of the secret.
-    return SecretStr(text.strip()) if text.strip() else None
-
-
-def read_addresses(settings: Settings) -> tuple[str, ...]:
-    """Read who hears how runs end; SettingsInvalid: the file cannot be read."""
-    secret = read_secret(settings, "notify")
-    return tuple(secret.get_secret_value().replace(",", " ").split()) if secret else ()
-
-
-def find_database(settings: Settings) -> str | None:
-    """Read the address of PostgreSQL; None: SQLite in the data folder.
-
-    Raises:
-        SettingsInvalid: It is none of PostgreSQL, or its file cannot be read.
-    """
-    secret = read_secret(settings, "database_url")
-    if secret is None:
-        return None
-    address = secret.get_secret_value()
-    if not DATABASE_URL.fullmatch(address):
-        raise SettingsInvalid(
-            f"{variable('database_url')}: use postgresql+psycopg://USER:PASSWORD@HOST/NAME, or"
-            " unset it to use SQLite."
-        )
-    return address
-
-
-def _read_secret_file(path: Path, variable: str) -> str:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_SECRET_FILE_BYTES + 1)
-        if len(raw) > _SECRET_FILE_BYTES:
-            raise SettingsInvalid(f"{variable}: {path} is too long to be a secret.")
-        return raw.decode("utf-8-sig")
-    except OSError as problem:
-        raise SettingsInvalid(
-            f"{variable}: {path} cannot be read ({problem.strerror}). Use a file that this user"
-            " can read."
-        ) from problem
-    except UnicodeDecodeError:
-        # Without its cause, which would show the bytes.
-        raise SettingsInvalid(f"{variable}: {path} is not a text file.") from None
 
 
 def _default_home(environ: Mapping[str, str]) -> str:

@@ -19,7 +19,8 @@ from agent.models.sandbox import Flag, Stoppable
 from agent.runs.local_code_host import LocalCodeHost
 from agent.runs.sessions import SessionFactory
 from agent.sandbox import limit_probes, sandboxes
-from agent.settings import Settings, model_keys, require_home
+from agent.secret_values import model_keys
+from agent.settings import Settings, require_home
 from agent.setup.package_index import PackageIndex
 from agent.stages import triage
 from agent.telemetry import signature

@@ -9,7 +9,7 @@ import os
 
 import structlog
 
-from agent import rotation, settings
+from agent import secret_values, settings
 from agent.errors import AgentError, SettingsInvalid
 from agent.store.sql_inbox import open_inbox
 from agent.telemetry import run_log, web_server
@@ -23,8 +23,8 @@ def main() -> None:
     run_log.configure_service_logging()
     try:
         loaded = settings.load_settings()
-        secrets = rotation.RotatingSecret(
-            loaded, "webhook_secret", lambda: settings.read_webhook_secrets(loaded)
+        secrets = secret_values.RotatingSecret(
+            loaded, "webhook_secret", lambda: secret_values.read_webhook_secrets(loaded)
         )
         inbox = open_inbox(loaded)
         names = "MERGEWRIGHT_LISTEN_HOST, MERGEWRIGHT_LISTEN_PORT"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent import settings
+from agent import secret_values, settings
 from agent.cli import runs, terminal
 from agent.errors import SettingsInvalid
 from agent.models.clock import read_clock
@@ -42,7 +42,7 @@ def prepare() -> None:
     from agent.store import engine, sql_inbox, sql_run_store
 
     loaded = settings.load_settings()
-    if (url := settings.find_database(loaded)) is None:
+    if (url := secret_values.find_database(loaded)) is None:
         raise SettingsInvalid(
             f"{settings.variable('database_url')} is not set. SQLite needs no preparation."
         )

@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from agent import settings, wiring
+from agent import secret_values, settings, wiring
 from agent.cli import terminal
 from agent.errors import AgentError, ModelUnusable, SandboxLost, SettingsInvalid
 from agent.llm import routes
@@ -128,7 +128,7 @@ def check_folder(loaded: Settings) -> str:
 
 def check_database(loaded: Settings) -> str:
     """Connect to the database; an empty one gets its tables."""
-    if settings.find_database(loaded) is None:
+    if secret_values.find_database(loaded) is None:
         return "SQLite in the data folder"
     sql_run_store.open_store(loaded).close()
     return "PostgreSQL answers"
@@ -153,9 +153,9 @@ def check_index(loaded: Settings) -> str:
 
 def check_signing(loaded: Settings) -> str:
     """Check the signing key, which all workers share."""
-    if settings.find_database(loaded) is None:
+    if secret_values.find_database(loaded) is None:
         return "generated in the data folder"
-    if settings.read_secret(loaded, "signing_key") is None:
+    if secret_values.read_secret(loaded, "signing_key") is None:
         name = settings.variable("signing_key_file")
         raise SettingsInvalid(
             f"worker {platform.node()} has no key. Set the same {name} on all workers."

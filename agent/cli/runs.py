@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent import settings
+from agent import secret_values, settings
 from agent.cli import terminal
 from agent.errors import RequestRefused
 from agent.models.clock import read_clock
@@ -50,7 +50,7 @@ def open_store(loaded: Settings) -> Iterator[SqlRunStore | None]:
     # The database's modules are imported only by commands that need them.
     from agent.store import sql_run_store
 
-    is_file = settings.find_database(loaded) is None
+    is_file = secret_values.find_database(loaded) is None
     if is_file and not (loaded.home / sql_run_store.FILE_NAME).exists():
         yield None
         return

@@ -216,8 +216,10 @@ class Worker(NamedTuple):
     @property
     def advice(self) -> str:
         """Advice if the worker is gone; empty: it is alive."""
-        words = "The worker gives no sign of life. `mergewright serve` starts one, which goes on."
-        return "" if self.is_alive else words
+        if self.is_alive:
+            return ""
+        start = "`mergewright serve` starts one that continues its runs."
+        return f"The worker gives no sign of life. {start}"
 
 
 @dataclass(frozen=True)

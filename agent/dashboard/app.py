@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from agent import limits, rotation, settings
+from agent import limits, secret_values, settings
 from agent.dashboard import backtest_page, overview_pages, pages, runs_pages, sign_in_pages
 from agent.dashboard.access import ActionRefused, Dashboard, PageMissing, SignInNeeded, SignIns
 from agent.dashboard.github_people import GithubPeople
@@ -72,7 +72,8 @@ async def read_readiness(store: SqlRunStore) -> health.Readiness:
 
 def _make_github(loaded: Settings, address: str) -> GithubPeople | None:
     name = "github_client_secret"
-    secret = rotation.RotatingSecret(loaded, name, partial(settings.read_secret, loaded, name))
+    read = partial(secret_values.read_secret, loaded, name)
+    secret = secret_values.RotatingSecret(loaded, name, read)
     if loaded.github_client_id is None or secret() is None:
         return None
     website = settings.find_website(loaded.github_url)

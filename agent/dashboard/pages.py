@@ -13,7 +13,6 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
 from agent.models.clock import read_clock
-from agent.models.model_use import format_usd
 from agent.models.run import RunState
 from agent.text import sanitise
 
@@ -72,6 +71,11 @@ def write_moment(seconds: float | None) -> str:
         return datetime.fromtimestamp(seconds or 0, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):
         return "unknown"
+
+
+def write_money(usd: float) -> str:
+    """Format dollars; less than a cent is not zero."""
+    return "under $0.01" if 0 < usd < 0.005 else f"${usd:,.2f}"
 
 
 def write_share(share: float | None) -> str:
@@ -138,7 +142,7 @@ def _make_templates() -> jinja2.Environment:
     )
     made.filters |= {
         "moment": write_moment, "iso": write_iso, "span": write_span, "ago": write_ago,
-        "word": write_word, "tone": find_tone, "money": format_usd,
+        "word": write_word, "tone": find_tone, "money": write_money,
         "share": write_share, "code": write_code, "markdown": render_markdown,
     }  # fmt: skip
     return made

@@ -9,8 +9,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from agent.dashboard import statistics
-from agent.dashboard.pages import write_word
-from agent.models.model_use import format_usd
+from agent.dashboard.pages import write_money, write_word
 from agent.store.sql_run_lists import UNKNOWN, CountedRun, RunFilters
 
 #: With at least so many days, a column is a week, for lack of space; maximum rows of a ranking.
@@ -106,7 +105,7 @@ def _rank(
 ) -> tuple[Bar, ...]:
     """Make a bar for the sum of each label, the largest first; the smallest ones share a bar."""
     is_failure = name == "reason"
-    tone, write = ("danger", "{:,.0f}".format) if is_failure else ("active", format_usd)
+    tone, write = ("danger", "{:,.0f}".format) if is_failure else ("active", write_money)
     sums: dict[str, float] = defaultdict(float)
     for label, value in values:
         sums[label or UNKNOWN] += value or 0.0
@@ -156,7 +155,7 @@ def _plot(
 
 def _measure_spend(runs: Sequence[CountedRun]) -> tuple[Parts, str]:
     usd = sum(run.usd or 0.0 for run in runs)
-    return (("active", usd),), format_usd(usd) if usd else "–"
+    return (("active", usd),), write_money(usd) if usd else "–"
 
 
 def _measure_ends(runs: Sequence[CountedRun]) -> tuple[Parts, str]:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from agent.errors import RepositoryUnfit
-from agent.git import base, process, remote
+from agent.git import base, mirror, process, remote
 from agent.git.process import GitFailed, GitPlace
 from agent.git.source import UserRepository
 
@@ -36,6 +36,18 @@ def list_candidate_names(branch: str) -> list[str]:
 
 
 # --- on the code host --------------------------------------------------------------------------
+
+
+def remove_branch(url: str, token: str, mirrors: Path, branch: str, commit: str) -> bool:
+    """Delete a branch on the code host if it is still at our commit; return whether it was."""
+    with remote.open_mirror(url, token, mirrors) as repository:
+        with mirror.renew_mirror(repository.locked.place, repository.locked.scratch):
+            pass  # git pushes only from a repository, even an empty one
+        try:
+            repository.push_branch("", branch, expected=commit)
+        except remote.LeaseLost:
+            return False
+        return True
 
 
 def find_head(url: str, token: str, mirrors: Path, branch: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jwt
 from pydantic import SecretStr
 
-from agent import settings as operator
+from agent import secret_values
 from agent.errors import AccessLost, CodeHostUnavailable, SettingsInvalid
 from agent.github import api_errors
 from agent.github.api_errors import RefusedRequest, UnexpectedAnswer
@@ -22,7 +22,7 @@ from agent.github.connection import (
 )
 from agent.models.clock import read_clock
 from agent.models.ticket import IssueRef
-from agent.rotation import RotatingSecret
+from agent.secret_values import RotatingSecret
 from agent.settings import Settings
 
 #: The algorithm of signatures that GitHub accepts.
@@ -81,7 +81,7 @@ class App:
 
 def _prepare_key(settings: Settings) -> Any:
     """Parse the App's key once: parsing takes fifty times as long as signing."""
-    key = operator.read_secret(settings, "github_private_key")
+    key = secret_values.read_secret(settings, "github_private_key")
     try:
         made = jwt.get_algorithm_by_name(_ALGORITHM).prepare_key(
             key.get_secret_value() if key else ""
@@ -98,8 +98,8 @@ def _prepare_key(settings: Settings) -> Any:
 
 def read_credentials(settings: Settings) -> App | SecretStr:
     """Read our App or token from the settings; SettingsInvalid: there is not exactly one."""
-    app_id, token = settings.github_app_id, operator.read_secret(settings, "github_token")
-    key = operator.read_secret(settings, "github_private_key")
+    app_id, token = settings.github_app_id, secret_values.read_secret(settings, "github_token")
+    key = secret_values.read_secret(settings, "github_private_key")
     if token is not None and app_id is None and key is None:
         return token
     if token is None and app_id is not None and key is not None:

@@ -19,7 +19,7 @@ from pydantic_ai.direct import model_request, model_request_stream
 from pydantic_ai.models import Model, infer_model
 from pydantic_ai.settings import ModelSettings
 
-from agent import rotation
+from agent import secret_values
 from agent.errors import Cancelled
 from agent.llm import failures, messages
 from agent.llm.model_failure import ModelFailure
@@ -244,7 +244,7 @@ class ProvidedModels:
     async def _open_model(self, name: str) -> Model:
         # The model's connections stay open for later requests, also those of other runs.
         name, _ = split_level(name)
-        if rotation.refresh_model_keys():
+        if secret_values.refresh_model_keys():
             # Requests under way keep their connections.
             self._open.clear()
         if name not in self._open:

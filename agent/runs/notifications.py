@@ -14,7 +14,8 @@ import structlog
 from agent.errors import SettingsInvalid
 from agent.models.outcome import Outcome
 from agent.models.run import WITHHELD, Run, RunState
-from agent.settings import Settings, read_addresses
+from agent.secret_values import read_addresses
+from agent.settings import Settings
 from agent.text import sanitise
 
 if TYPE_CHECKING:

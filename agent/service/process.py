@@ -29,12 +29,13 @@ from agent.models.run import Remember, Run
 from agent.publishing import status
 from agent.runs import executor
 from agent.sandbox import running
+from agent.secret_values import find_database
 from agent.service import clean_up, loops, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Dispatcher, SegmentRunner
 from agent.service.health import STILL_SECONDS, WorkerHealth
 from agent.service.loops import Heartbeat
-from agent.settings import Settings, find_database, variable
+from agent.settings import Settings, variable
 from agent.steps import Cancellation
 from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox, open_inbox

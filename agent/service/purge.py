@@ -6,7 +6,7 @@ is repeated as a whole.
 
 from pathlib import Path
 
-from agent import settings
+from agent import secret_values
 from agent.git import folders, remote
 from agent.models.clock import read_clock
 from agent.models.record import Record
@@ -36,7 +36,7 @@ def purge_data(
     mirrors = {remote.locate_mirror(address, loaded.home / "mirrors") for address in addresses}
     mirrors = set(filter(Path.exists, mirrors))
     if not is_dry:
-        engine.forget_segments(loaded.home, settings.find_database(loaded), runs)
+        engine.forget_segments(loaded.home, secret_values.find_database(loaded), runs)
         _purge_runs(loaded, store, scope, runs)
         for place in mirrors:
             folders.delete_folder(place)

@@ -123,7 +123,7 @@ def bring_up(decided: DecidedChange, base: Prepared, desk: Desk) -> BranchState 
         words = f"{base_branch} has moved; both it and the change edit {shown}."
         problem = RunStopped(words, Reason.CONFLICT)
         if is_pushed:
-            problem.name_branch(branch, commit, "no pull request was opened")
+            problem.name_branch(branch, commit)
         raise problem
     if is_pushed:
         # The new commit starts at the head of the base branch, so it cannot follow the pushed one.

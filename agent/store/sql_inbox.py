@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Index, Integer, Table, column, func, table, t
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Field, SQLModel, col, select
 
-from agent import settings
+from agent import secret_values
 from agent.errors import StoreUnavailable, StoreUnusable
 from agent.models.ticket import Delivery
 from agent.settings import HEARTBEAT, Settings
@@ -188,7 +188,7 @@ class Inbox:
 
 def open_inbox(loaded: Settings) -> Inbox:
     """Open the inbox that the settings name. Raises the errors of `Inbox`."""
-    return Inbox(loaded.home, settings.find_database(loaded))
+    return Inbox(loaded.home, secret_values.find_database(loaded))
 
 
 def _make_receipt(delivery: Delivery) -> Receipt:

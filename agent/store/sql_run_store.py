@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import func
 from sqlmodel import Session, col, select, update
 
-from agent import settings
+from agent import secret_values
 from agent.models.outcome import Outcome, PullEnd
 from agent.models.record import replace
 from agent.models.run import Reason, Run, RunState, Wait
@@ -227,7 +227,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
 
 def open_store(loaded: Settings) -> SqlRunStore:
     """Open the store that the settings name. Raises the errors of `SqlRunStore`."""
-    return SqlRunStore(loaded.home, settings.find_database(loaded))
+    return SqlRunStore(loaded.home, secret_values.find_database(loaded))
 
 
 def _note_command(session: Session, action: str, row: RunRow) -> None:

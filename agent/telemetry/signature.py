@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from agent.errors import LogUnusable, SettingsInvalid
 from agent.models.record import Record, replace
-from agent.settings import Settings, read_secret, variable
+from agent.secret_values import read_secret
+from agent.settings import Settings, variable
 from agent.telemetry.private_files import write_private_file
 from agent.telemetry.run_events import FILE_NAME as EVENTS
 from agent.telemetry.run_events import PUBLISHED

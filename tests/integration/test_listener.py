@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from agent import rotation, settings
+from agent import secret_values
 from agent.errors import StorageFull
 from agent.models.ticket import Delivery
 from agent.settings import HEARTBEAT, Settings
@@ -45,8 +45,8 @@ class Listener:
 
     def __init__(self, home: Path, stack: ExitStack, secret: SecretStr | Path) -> None:
         loaded = Settings(home=home, webhook_secret=secret)
-        secrets = rotation.RotatingSecret(
-            loaded, "webhook_secret", lambda: settings.read_webhook_secrets(loaded)
+        secrets = secret_values.RotatingSecret(
+            loaded, "webhook_secret", lambda: secret_values.read_webhook_secrets(loaded)
         )
         deliveries_app, health_app = make_listener(secrets, Inbox(home))
         self.home = home

@@ -5,7 +5,7 @@ import traceback
 import pytest
 from pydantic import SecretStr
 
-from agent import settings
+from agent import secret_values, settings
 from agent.desk import make_redactor
 from agent.errors import SettingsInvalid
 from agent.settings import Settings
@@ -65,7 +65,7 @@ def test_an_address_of_a_database_that_cannot_be_one_is_refused_without_its_pass
     tmp_path, address
 ):
     with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_DATABASE_URL") as caught:
-        settings.find_database(Settings(home=tmp_path, database_url=SecretStr(address)))
+        secret_values.find_database(Settings(home=tmp_path, database_url=SecretStr(address)))
     assert "u:p" not in caught.value.message
 
 
@@ -89,7 +89,7 @@ def load(**given: str) -> settings.Settings:
 
 
 def read(name: str, **given: str) -> str | None:
-    secret = settings.read_secret(load(**given), name)
+    secret = secret_values.read_secret(load(**given), name)
     return secret and secret.get_secret_value()
 
 
@@ -109,12 +109,12 @@ def test_a_file_of_a_providers_key_counts_before_the_variable_and_is_named(tmp_p
     file = tmp_path / "key"
     environ = {"OPENAI_API_KEY": "old", "OPENAI_API_KEY_FILE": str(file), "OTHER_FILE": "/x"}
     with pytest.raises(SettingsInvalid, match=r"OPENAI_API_KEY_FILE: .*/key cannot be read"):
-        settings.model_keys(environ)
+        secret_values.model_keys(environ)
     file.write_text(" \n")
     with pytest.raises(SettingsInvalid, match="OPENAI_API_KEY_FILE: .* is empty"):
-        settings.model_keys(environ)
+        secret_values.model_keys(environ)
     file.write_text("new\n")
-    assert settings.model_keys(environ) == {"OPENAI_API_KEY": "new"}
+    assert secret_values.model_keys(environ) == {"OPENAI_API_KEY": "new"}
 
 
 @pytest.mark.parametrize("make", ["absent", "binary", "huge"])
@@ -125,7 +125,7 @@ def test_a_file_that_holds_no_secret_is_named(tmp_path, make):
     elif make == "huge":
         file.write_bytes(b"s" * 100_000)
     with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_WEBHOOK_SECRET_FILE: .*/s ") as problem:
-        settings.read_secret(load(webhook_secret_file=str(file)), "webhook_secret")
+        secret_values.read_secret(load(webhook_secret_file=str(file)), "webhook_secret")
     assert "s3cret" not in "".join(traceback.format_exception(problem.value))
 
 
