@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -88,7 +87,7 @@ def show_run(here: Here, who: Who, run_id: str) -> Response:
         current=next((stage for stage in stages if stage.begun), None),
         plan=(outcome.judged.plan if outcome else None) or record.read(Step.PLAN, Plan),
         checks=[(check, check_summary.summarize_check(check)) for check in checks],
-        findings=_list_findings(run, record),
+        findings=_list_findings(run),
         review=(outcome.judged.review if outcome else None)
         or record.read(Step.REVIEW, ReviewNotes),
         text=render_markdown(text) if text else None,
@@ -105,7 +104,7 @@ def show_changes(here: Here, who: Who, run_id: str) -> Response:
     folder = here.find_folder(run_id)
     record = run_record.read_record(folder)
     diff = record.diff or run_record.read_tail(folder, "change.patch")
-    findings = _list_findings(run, record)
+    findings = _list_findings(run)
     files, is_cut = diffs.parse_diff(diff, findings)
     shown = {file.path for file in files}
     return here.render(
@@ -198,19 +197,9 @@ def _describe(who: Visitor, run: RunRow, tab: str) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class _Cleared:
-    """The parts of a cleared change that a page shows."""
-
-    findings: tuple[Finding, ...]
-
-
-def _list_findings(run: RunRow, record: run_record.RunRecord) -> tuple[Finding, ...]:
-    """List the findings of a finished run; before that, those of the rules."""
-    if run.outcome is not None:
-        return tuple(dict.fromkeys(run.outcome.judged.findings))
-    cleared = record.read(Step.POLICY, _Cleared)
-    return cleared.findings if cleared else ()
+def _list_findings(run: RunRow) -> tuple[Finding, ...]:
+    """List the findings of a finished run; while it runs, its log has them."""
+    return tuple(dict.fromkeys(run.outcome.judged.findings)) if run.outcome else ()
 
 
 def _place_bars(seconds: Sequence[float]) -> list[tuple[float, float]]:

@@ -37,24 +37,17 @@ def find_style(module: ast.Module, content: bytes) -> Style:
     return Style(quote, max(_LINE_ENDS, key=ends.count).decode())
 
 
-def lay_out(node: ast.expr, width: int, step: str, head: str = "", tail: str = "") -> list[str]:
-    """Return an expression on one line, or split at its brackets if it is too long.
+def lay_out(call: ast.expr, width: int, step: str, head: str) -> list[str]:
+    """Return a call on one line, or with one argument a line if it is too long.
 
-    Split brackets have a trailing comma, so that formatters of any width leave them split.
+    The last argument has a comma then, so that formatters of any width leave the lines.
     """
-    line, parts, opening = f"{head}{ast.unparse(node)}{tail}", list[tuple[str, ast.expr]](), ""
-    match node:
-        case ast.Call(func=func, args=args, keywords=words):
-            named = [(f"{word.arg}=", word.value) for word in words]
-            opening, parts = f"{ast.unparse(func)}(", [*(("", value) for value in args), *named]
-        case ast.List(elts=values) | ast.Tuple(elts=[_, _, *_] as values):
-            opening, parts = line[len(head)], [("", value) for value in values]
-    if len(line) <= width or not parts:
+    line = f"{head}{ast.unparse(call)}"
+    if len(line) <= width or not isinstance(call, ast.Call):
         return [line]
-    inner = width - len(step.expandtabs(4))
-    rows = [row for before, part in parts for row in lay_out(part, inner, step, before, ",")]
-    closing = "]" if opening == "[" else ")"
-    return [f"{head}{opening}", *(f"{step}{row}" for row in rows), f"{closing}{tail}"]
+    parts = [ast.unparse(part) for part in call.args]
+    parts += [f"{word.arg}={ast.unparse(word.value)}" for word in call.keywords]
+    return [f"{head}{ast.unparse(call.func)}(", *(f"{step}{part}," for part in parts), ")"]
 
 
 def add_import(content: bytes, statement: str, package: str, style: Style) -> bytes:

@@ -3,7 +3,6 @@
 In the sandbox, Django checks whether the options fit the type, the table and its rows.
 """
 
-import difflib
 import keyword
 from collections.abc import Callable
 from typing import TypeVar
@@ -85,15 +84,7 @@ def _find_model(request: FieldRequest, finder: ModelFinder) -> Model:
     if models:
         places = ", ".join(sorted(model.description for model in models))
         raise UnfitError(f"`{request.model}` may be {places}")
-    problem = f"`{request.model}` is not a model in this repository"
-    near = difflib.get_close_matches(request.model.rpartition(".")[2], finder.list_names(), 1, 0.5)
-    if likely := finder.find(near[0]) if near else ():
-        # The form has the suggestion, so that a person only has to copy it.
-        request.model = likely[0].label
-        problem += f"; is it {request.model}?"
-    if finder.unreadable:
-        problem += f" ({', '.join(finder.unreadable[:3])} cannot be read by this Python)"
-    raise UnfitError(problem)
+    raise UnfitError(f"`{request.model}` is not a model in this repository")
 
 
 def _write_definition(request: FieldRequest, model: Model | None) -> Expression | None:
