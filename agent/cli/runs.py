@@ -6,7 +6,6 @@ People stop and retry a run by a command on its issue, or on the dashboard, whic
 from __future__ import annotations
 
 import io
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -39,8 +38,6 @@ app = typer.Typer(
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or its beginning.")]
 
 _COLUMNS = ("run", "issue", "result", "age", "title")
-#: Length of an id in a table; every command accepts the beginning of an id.
-_SHORT_ID = len("20261120-120000-a1b2c3")
 _CANDIDATES = 10
 
 
@@ -122,31 +119,15 @@ def list_runs(
 
 
 def _make_row(stored: RunRow) -> list[str]:
-    run = stored.run
+    run, outcome = stored.run, stored.outcome
     facts = _list_facts(stored) | {"age": terminal.format_span(read_clock() - stored.queued_at)}
-    facts["result"] = describe_result(stored)
-    if sys.stdout.isatty():
-        facts["run"] = run.run_id[:_SHORT_ID]
+    is_told = outcome and (outcome.reason is not Reason.READY or not outcome.pull_request)
+    state = "queued" if stored.state is RunState.RECEIVED else stored.state.value
+    facts["result"] = (outcome.reason.value if outcome and is_told else state).replace("_", " ")
     if run.snapshot is None:
         facts["issue"] = Path(run.ticket).name or "check"
         facts["title"] = f"in {Path(run.repository).name}"
     return [str(facts[name] or "") for name in _COLUMNS]
-
-
-def describe_result(stored: RunRow) -> str:
-    """Describe in a word or two the state or end of a run."""
-    outcome = stored.outcome
-    if outcome is None:
-        words = "queued" if stored.state is RunState.RECEIVED else stored.state.value
-    elif outcome.reason is not Reason.READY:
-        words = outcome.reason.value
-    elif outcome.pull_request is None:
-        words = "ready"
-    elif outcome.pull_request.draft and stored.state is RunState.OPEN:
-        words = "draft"
-    else:
-        words = stored.state.value
-    return words.replace("_", " ")
 
 
 @app.command()

@@ -23,8 +23,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _WIDEST, _NARROWEST = 10_000, 72
 #: Minimum width that a line about a step is cut to.
 _LEAST_CUT = 8
-#: Width of a line about a step, before the step's last output.
-_HEAD_WIDTH = 52
 
 
 def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -140,9 +138,6 @@ class StepDisplay:
         if seconds >= QUIET_SECONDS or self._line or not ok:
             mark = "[green]ok[/]  " if ok else "[red]stop[/]"
             head = f"{mark}  {escape(describe_step(step)):<32} {seconds:7.1f} s"
-            if not kept and self._line and self._alive:
-                room = max(self._console.width - _HEAD_WIDTH, _LEAST_CUT)
-                kept = f"  [dim]{escape(sanitise.shorten(self._line, room))}[/]"
             self._console.print(f"{head}{kept}", highlight=False)
 
 

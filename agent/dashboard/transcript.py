@@ -1,14 +1,11 @@
 """The conversation with models in one run, a page of turns at a time."""
 
-import difflib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent.dashboard import diffs
-from agent.dashboard.diffs import DiffLine
 from agent.dashboard.run_record import iter_events
 from agent.telemetry.run_events import find_events
 from agent.text import sanitise
@@ -16,16 +13,14 @@ from agent.text import sanitise
 TURNS = 20
 """Maximum number of turns on one page."""
 _LONGEST_TEXT = 6_000
-_GAP = DiffLine("hunk", "…")
 
 
 @dataclass
 class Call:
-    """A call of a model: its arguments by name, or the lines of a diff."""
+    """A call of a model: its arguments by name, and its result."""
 
     name: str
     arguments: dict[str, str]
-    lines: list[DiffLine] = field(default_factory=list)
     result: str = ""
     failed: bool = False
 
@@ -116,14 +111,6 @@ def _make_call(call: dict[str, Any]) -> Call:
         arguments = raw
     if not isinstance(arguments, dict):
         return Call(name, {"arguments": show_text(raw)})
-    before, after = arguments.get("old"), arguments.get("new", arguments.get("text"))
-    if isinstance(arguments.get("path"), str) and isinstance(after, str):
-        old, new = show_text(before).split("\n") if before else [], show_text(after).split("\n")
-        diff = [
-            DiffLine(diffs.KINDS[line[0]], line[1:]) if line[0] in diffs.KINDS else _GAP
-            for line in list(difflib.unified_diff(old, new, lineterm="", n=3))[3:]
-        ]
-        return Call(name, {"path": show_text(arguments["path"])}, diff)
     texts = (
         value if isinstance(value, str) else json.dumps(value, indent=1)
         for value in arguments.values()

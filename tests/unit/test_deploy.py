@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -24,7 +22,6 @@ from agent.store.sql_inbox import Inbox
 from agent.telemetry import metrics
 from agent.telemetry.signature import PUBLIC_FILE
 from tests import pods
-from tests.processes import Silent, answering
 from tests.simulator.world import APP_EVENTS, APP_PERMISSIONS
 from webhooks.health import ListenerMetrics
 
@@ -123,25 +120,6 @@ def test_the_listener_sees_the_inbox_of_the_data_folder_alone():
         if service.startswith(f"{HOME}/") and ":ro," in service
     }
     assert hidden == folders_of_home()
-
-
-@pytest.mark.parametrize("service", ["worker", "dashboard"])
-def test_a_service_is_healthy_as_long_as_it_says_that_it_lives(service):
-    (check,) = [word for word in services()[service]["healthcheck"]["test"] if "urlopen" in word]
-    port = services()[service]["environment"].get("MERGEWRIGHT_METRICS_PORT", "8081")
-    alive = True
-
-    class Life(Silent):
-        def do_GET(self):
-            self.send_response(200 if alive and self.path == "/livez" else 503)
-            self.end_headers()
-
-    with answering(Life) as answers:
-        assert f":{port}/" in check
-        command = [sys.executable, "-c", check.replace(f":{port}/", f":{answers}/")]
-        assert subprocess.run(command, check=False, timeout=30).returncode == 0
-        alive = False
-        assert subprocess.run(command, check=False, timeout=30, stderr=-3).returncode == 1
 
 
 # --- Kubernetes ----------------------------------------------------------------------------------

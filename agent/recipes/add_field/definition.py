@@ -5,7 +5,6 @@ Django checks the options when it makes the migration.
 
 import ast
 import builtins
-import copy
 
 from agent.recipes.add_field.find_models import Model
 from agent.recipes.add_field.parameters import Expression
@@ -46,16 +45,13 @@ def read_value(source: str) -> ast.expr:
 def write_value(node: ast.expr, model: Model) -> Expression:
     """Write a value for a model's file; UnfitError: not only literals, known names and calls."""
     require_bounded(node)
-    node, names, imports = copy.deepcopy(node), model.names, list[str]()
+    names, imports = model.names, list[str]()
     for part in ast.walk(node):
         _require_plain(part)
         if not isinstance(part, ast.Name) or part.id in names:
             continue
-        if line := _IMPORTS.get(part.id):
-            origin = ".".join(line.split()[1::2])
-            aliases = [name for name, imported in names.items() if imported == origin]
-            imports += [] if aliases else [line]
-            part.id = next(iter(aliases), part.id)
+        if part.id in _IMPORTS:
+            imports.append(_IMPORTS[part.id])
         elif part.id not in ("dict", "list") and (hasattr(builtins, part.id) or "*" not in names):
             raise UnfitError(f"`{part.id}` is not known in {model.path}; text needs quotes")
     return Expression(code=ast.unparse(node), imports=tuple(dict.fromkeys(imports)))

@@ -28,12 +28,6 @@ def test_facts_are_read_from_every_form(body: str) -> None:
     assert document.sentences == ()
 
 
-def test_what_follows_an_answer_is_none() -> None:
-    document = read("### Where\n\na.py\n\nWe need this soon. Thanks!\n")
-    assert document.answers == {"where": "a.py"}
-    assert document.sentences == ("We need this soon.", "Thanks!")
-
-
 @pytest.mark.parametrize(
     "noise", ["a" * 65_536, "add " * 16_000, "| a " * 16_000, "`" * 65_536, "> " * 30_000, "---\n" * 16_000]
 )  # fmt: skip

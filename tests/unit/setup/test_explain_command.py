@@ -85,7 +85,7 @@ def test_the_reference_is_what_the_code_says():
     written = (ROOT / "REFERENCE.md").read_text(encoding="utf-8")
     assert written == reference.render(), "run `make reference`"
     assert reference.read_docstrings(Settings).keys() == Settings.model_fields.keys()
-    for told in ("| `MERGEWRIGHT_MODEL_USD` | a number, above 0 | `5.0` |", "`no_recipe`"):
+    for told in ("| `MERGEWRIGHT_MODEL_USD` | number, above 0 | `5.0` |", "`no_recipe`"):
         assert told in written
 
 
@@ -94,9 +94,8 @@ def test_what_has_its_default_is_shown_on_demand_alone(repo):
     write(repo, ".pre-commit-config.yaml", "repos: [{hooks: [{id: codespell}]}]\n")
     shown = run("config", "explain", "--repo", repo).output.splitlines()
     assert any(line.startswith("http_client ") for line in shown)
-    assert shown[-3:-1] == ["not run: pre-commit hooks", "    codespell"]
+    assert shown[-2:] == ["not run: pre-commit hooks", "    codespell"]
     assert not any(line.startswith(("label ", "limits.usd ", "rules.paths ")) for line in shown)
-    assert "--all" in shown[-1]
     whole = run("config", "explain", "--repo", repo, "--all").output.splitlines()
-    assert {line.split()[0] for line in whole} > {line.split()[0] for line in shown[:-1]}
+    assert {line.split()[0] for line in whole} > {line.split()[0] for line in shown}
     assert any(line.startswith("rules.paths ") for line in whole)
