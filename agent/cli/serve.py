@@ -107,10 +107,6 @@ def dashboard() -> None:
 
     loaded = settings.load_settings()
     settings.require_home(loaded.home)
-    if loaded.dashboard_port == 0:
-        raise SettingsInvalid(
-            "MERGEWRIGHT_DASHBOARD_PORT is 0, so the port is unknown here. Set a port."
-        )
     reached = settings.write_address(loaded.dashboard_host, loaded.dashboard_port)
     try:
         socket.create_connection((urlsplit(reached).hostname, loaded.dashboard_port), 2).close()

@@ -79,39 +79,28 @@ class ModelFinder:
         classes = [node for node in nodes if isinstance(node, ast.ClassDef) and node.bases]
         # Of several classes with the same name, the outermost counts; of several such, the last.
         classes.sort(key=lambda node: (-node.col_offset, node.lineno))
-        label, folder = self._find_app(posixpath.dirname(path))
+        folder = self._find_app(posixpath.dirname(path))
         root = max(
             (root for root in self._roots if path.startswith(f"{root}/")), key=len, default=""
         )
         inner = path.removeprefix(f"{root}/").removesuffix(".py").removesuffix("/__init__")
         for node in {node.name: node for node in classes}.values():
-            meta_label = _read_text(node, "app_label") or label
-            yield Model(path, inner.replace("/", "."), node, body, meta_label, folder)
+            yield Model(
+                path, inner.replace("/", "."), node, body, posixpath.basename(folder), folder
+            )
 
-    def _find_app(self, folder: str) -> tuple[str, str]:
-        """Return the label and the folder of the app that a folder belongs to."""
+    def _find_app(self, folder: str) -> str:
+        """Return the folder of the app that a folder belongs to; its name is taken as the label."""
         at = folder
         while at and self._paths.isdisjoint(f"{at}/{mark}" for mark in _APP_MARKS):
             at = posixpath.dirname(at)
-        at = at or folder.removesuffix("/models")
-        for node in self._parse(f"{at}/apps.py") if f"{at}/apps.py" in self._paths else ():
-            name = _read_text(node, "name")
-            if name and f"/{at}".endswith(f"/{name.replace('.', '/')}"):
-                return _read_text(node, "label") or name.rpartition(".")[2], at
-        return posixpath.basename(at), at
+        return at or folder.removesuffix("/models")
 
     def _parse(self, path: str) -> list[ast.stmt]:
         try:
             return foreign_python.parse_module(self.tree.read(path)).body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return []
-
-
-def _read_text(node: ast.AST, name: str) -> str:
-    """Return the text that a class assigns to a name; "": there is none."""
-    lines = (line for line in ast.walk(node) if isinstance(line, ast.Assign))
-    values = [line.value for line in lines if getattr(line.targets[0], "id", "") == name]
-    return "".join(str(value.value) for value in values[-1:] if isinstance(value, ast.Constant))
 
 
 def _list_names(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:

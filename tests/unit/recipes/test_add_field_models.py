@@ -1,4 +1,4 @@
-"""A class is found by its name: apps by folder, `apps.py` and Meta; packages; sub-folders."""
+"""A class is found by its name and that of its app: packages, sub-folders."""
 
 from tests.unit.recipes.trees import app, form, project, resolve_parameters
 
@@ -6,20 +6,14 @@ MODELS = "from django.db import models\n\n\n"
 BODY = "    a = models.TextField()\n"
 
 
-def test_apps_by_folder_config_and_meta() -> None:
+def test_an_app_is_known_by_its_folder() -> None:
     model = MODELS + "class {}(models.Model):\n" + BODY
-    config = "from django.apps import AppConfig\n\n\nclass Config(AppConfig):\n    name = '{}'\n"
     files = app("project/apps/shop", model.format("A")) | app("billing", model.format("B")) | {
-        "billing/apps.py": config.format("billing") + "    label = 'money'\n",
-        "billing/models.py": model.format("B")
-        + "\n    class Meta:\n        app_label = 'project_shop'\n",
         "__init__.py": "",
         "billing/more/__init__.py": "",
         "billing/more/rows.py": model.format("C"),
-        "project/apps/shop/apps.py": config.format("project.apps.shop")
-        + "    label = 'project_shop'\n",
     }  # fmt: skip
-    for label in ("project_shop.B", "money.C", "project_shop.A"):
+    for label in ("billing.C", "billing.B", "shop.A"):
         assert resolve_parameters(form(model=label), files).label == label
 
 
