@@ -61,9 +61,7 @@ def check(
         facts = base.model_dump(mode="json")
         report: dict[str, object] = {"schema_version": result.SCHEMA_VERSION, "base": facts}
     else:
-        request = run.request_ticket(
-            folder, None, config=config, base=ref, model=model, dry_run=True
-        )
+        request = run.request_ticket(repo, None, config, base=ref, model=model, dry_run=True)
         outcome, seconds = run.carry(request, loaded, console)
         report, base = result.make_report(outcome, seconds, folder, again), outcome.base
         code = result.choose_exit_code(outcome)

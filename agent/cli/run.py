@@ -99,25 +99,23 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     """
     console, begun_at = Console(stderr=True, quiet=as_json), time.monotonic()
     interrupts.end_on_signals()
+    if resume and (issue or config or base or dry_run):
+        _refuse("--resume", "takes none of --issue, --config, --base and --dry-run")
+    if run_id is not None and not resume:
+        _refuse("RUN", "a run id requires --resume")
+    if not resume and (issue is None) == (ticket is None):
+        _refuse("--ticket, --issue", "use either --ticket FILE or --issue N")
+    if issue is not None and config is not None:
+        _refuse("--config", "with --issue, the repository's configuration is used")
     if resume:
-        if issue or config or base or dry_run:
-            _refuse("--resume", "takes none of --issue, --config, --base and --dry-run")
         request = _find_unfinished(run_id, repo, ticket)
         loaded = load_settings_with(model or request.models)
-    else:
-        if run_id is not None:
-            _refuse("RUN", "a run id requires --resume")
-        if (issue is None) == (ticket is None):
-            _refuse("--ticket, --issue", "use either --ticket FILE or --issue N")
+    elif issue is not None:
         loaded = load_settings_with(model)
-        if issue is not None:
-            if config is not None:
-                _refuse("--config", "with --issue, the repository's configuration is used")
-            request = _request_issue(repo, issue, loaded, base=base, dry_run=dry_run)
-        else:
-            request = request_ticket(
-                find_folder(repo), ticket, config=config, base=base, model=model, dry_run=dry_run
-            )
+        request = _request_issue(repo, issue, loaded, base=base, dry_run=dry_run)
+    else:
+        loaded = load_settings_with(model)
+        request = request_ticket(repo, ticket, config, base=base, model=model, dry_run=dry_run)
     outcome, seconds = carry(request, loaded, console, resumes=resume)
     folder = None if request.snapshot else Path(request.repository)
     if as_json:
@@ -180,10 +178,10 @@ _OWNER_AND_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
 
 
 def request_ticket(
-    repo: Path,
+    repo: str,
     ticket: Path | None,
-    *,
     config: Path | None,
+    *,
     base: str | None,
     model: str | None,
     dry_run: bool,
@@ -192,7 +190,7 @@ def request_ticket(
     started = int(read_clock())
     return Run(
         run_id=make_run_id(started),
-        repository=str(repo.resolve()),
+        repository=str(find_folder(repo).resolve()),
         ticket=str(ticket.resolve()) if ticket else "",
         base=base,
         config_text=repository.read_config_text(config),

@@ -29,7 +29,6 @@ class Known:
     model: str
     models_file: str
     field: str
-    existing: str = "_No response_"
 
 
 PROJECTS = (
@@ -43,8 +42,7 @@ PROJECTS = (
         config="checks: {tests: pytest --no-cov}\n",
         model="axes.AccessLog",
         models_file="axes/models.py",
-        field="handling_story = models.TextField()",
-        existing='"not told"',
+        field='handling_story = models.TextField(default="not told")',
     ),
     # setup.py alone, with pytest configured in setup.cfg.
     Known(
@@ -80,14 +78,11 @@ PROJECTS = (
 )  # fmt: skip
 
 
-def run_field_ticket(
-    repository: Repository, home: Path, known: Known, field: str, existing: str
-) -> Ended:
+def run_field_ticket(repository: Repository, home: Path, known: Known) -> Ended:
     """Run `mergewright run --json` with the ticket as GitHub's form makes it."""
     ticket = home / "ticket.md"
     ticket.write_text(
-        f"### Model\n\n{known.model}\n\n### Field\n\n```python\n{field}\n```\n\n"
-        f"### Default for existing rows\n\n{existing}\n\n"
+        f"### Model\n\n{known.model}\n\n### Field\n\n```python\n{known.field}\n```\n\n"
         "### Add a test\n\nYes\n"
     )
     return carry_out(repository.path, ticket, environ=of_home(home))
@@ -102,7 +97,7 @@ def home():
 @pytest.mark.parametrize("known", PROJECTS, ids=lambda known: known.source.name)
 def test_the_ticket_gets_a_branch_with_what_it_asks_for_alone(known, home):
     repository = sources.repository(known.source, PackageIndex(), home, known.config)
-    ended = run_field_ticket(repository, home, known, known.field, known.existing)
+    ended = run_field_ticket(repository, home, known)
     assert (ended.exit_code, ended.result["state"]) == (0, "open"), ended.result["sentence"]
     assert {check["verdict"] for check in ended.result["judged"]["checks"]} == {"passed"}
     tests = ended.check("tests")

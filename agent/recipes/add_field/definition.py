@@ -9,7 +9,6 @@ import builtins
 from agent.recipes.add_field.find_models import Model
 from agent.recipes.add_field.parameters import Expression
 from agent.text import sanitise
-from repo_config import foreign_python
 
 #: Imports that are added to a model's file if it lacks them, by the name that the code uses.
 _IMPORTS = {
@@ -33,20 +32,17 @@ class UnfitError(ValueError):
     """The ticket's code cannot be used; the message says why."""
 
 
-def read_value(source: str) -> ast.expr:
-    """Parse a Python value. Raises UnfitError."""
-    try:
-        return foreign_python.parse_expression(f"({source.strip()}\n)")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        shown = sanitise.shorten(source, 80)
-        raise UnfitError(f"`{shown}` is not a Python value; text needs quotes") from None
+def write_definition(call: ast.Call, model: Model) -> Expression:
+    """Write the definition of a field for the file of its model.
 
-
-def write_value(node: ast.expr, model: Model) -> Expression:
-    """Write a value for a model's file; UnfitError: not only literals, known names and calls."""
-    require_bounded(node)
+    UnfitError: it has more than literals, known names and calls.
+    """
+    require_bounded(call)
     names, imports = model.names, list[str]()
-    for part in ast.walk(node):
+    if isinstance(call.func, ast.Name) and call.func.id not in names:
+        func = ast.Attribute(ast.Name("models"), call.func.id)
+        call = ast.Call(func, call.args, call.keywords)
+    for part in ast.walk(call):
         _require_plain(part)
         if not isinstance(part, ast.Name) or part.id in names:
             continue
@@ -54,15 +50,7 @@ def write_value(node: ast.expr, model: Model) -> Expression:
             imports.append(_IMPORTS[part.id])
         elif part.id not in ("dict", "list") and (hasattr(builtins, part.id) or "*" not in names):
             raise UnfitError(f"`{part.id}` is not known in {model.path}; text needs quotes")
-    return Expression(code=ast.unparse(node), imports=tuple(dict.fromkeys(imports)))
-
-
-def write_definition(call: ast.Call, model: Model) -> Expression:
-    """Write the definition of a field for the file of its model. Raises UnfitError."""
-    if isinstance(call.func, ast.Name) and call.func.id not in model.names:
-        func = ast.Attribute(ast.Name("models"), call.func.id)
-        call = ast.Call(func, call.args, call.keywords)
-    return write_value(call, model)
+    return Expression(code=ast.unparse(call), imports=tuple(dict.fromkeys(imports)))
 
 
 def asks_existing(call: ast.Call, model: Model) -> bool:

@@ -34,8 +34,6 @@ class Parameters(Record):
     """1-based line of the class."""
     name: str
     definition: Expression
-    existing: Expression | None
-    """One-time value for existing rows, which does not become the field's default."""
     migrations: str
     """Folder of the new migration."""
     test: NewTestSpec | None

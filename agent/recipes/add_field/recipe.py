@@ -14,7 +14,7 @@ from repo_config.detect import Project, Tree
 
 NAME = "add-django-field"
 EXAMPLE = "Add `nickname = models.CharField(max_length=50, blank=True)` to `app.Model`."
-FORM = tickets.write_form({"model": "", "field": "", "default for existing rows": ""})
+FORM = tickets.write_form({"model": "", "field": ""})
 """The empty form."""
 
 
@@ -43,8 +43,6 @@ def draft_plan(parameters: str) -> Plan:
     if facts.test:
         words.append(f"Write a test in {facts.test.path}.")
     words.append(f"Create the migration in {facts.migrations} with Django.")
-    if facts.existing:
-        words.append(f"Existing rows get {facts.existing.code}.")
     return Plan(
         recipe=NAME,
         title=sanitise.shorten(f"Add {facts.name} to {facts.model}", 60),

@@ -14,8 +14,8 @@ from agent.recipes.add_field.definition import format_code, read_dotted_name
 from agent.text import sanitise
 from repo_config import foreign_python
 
-EXISTING, TEST = "default for existing rows", "add a test"
-_QUESTIONS = ("model", "field", EXISTING, TEST)
+TEST = "add a test"
+_QUESTIONS = ("model", "field", TEST)
 _TYPE = re.compile(r"(?:\w+\.)*(?:[A-Z]\w*Field|ForeignKey|ParentalKey)")
 _MODEL = re.compile(r"(?:[a-z_]\w*\.)*[A-Z]\w*")
 #: Words, besides inline code, of a sentence that asks for a field and nothing else.
@@ -29,8 +29,6 @@ class FieldRequest:
     model: str = ""
     name: str = ""
     definition: ast.Call | None = None
-    existing: str = ""
-    """Value for existing rows, as Python source."""
     wants_test: bool = False
     problems: list[str] = field(default_factory=list)
     """Descriptions of what is missing or unclear."""
@@ -42,9 +40,7 @@ class FieldRequest:
     def fill_form(self) -> str:
         code = f"{self.name} = {format_code(self.definition)}" if self.definition else ""
         test = {TEST: "yes"} if self.wants_test else {}
-        return tickets.write_form(
-            {"model": self.model, "field": code, EXISTING: self.existing, **test}
-        )
+        return tickets.write_form({"model": self.model, "field": code, **test})
 
 
 def read_request(ticket: Ticket) -> FieldRequest:
@@ -57,8 +53,7 @@ def read_request(ticket: Ticket) -> FieldRequest:
 
 def _read_answers(request: FieldRequest, answers: dict[str, str]) -> None:
     bare = {question: value.strip("` \n") for question, value in answers.items()}
-    request.model, request.existing = bare.get("model", ""), bare.get(EXISTING, "")
-    text, test = bare.get("field", ""), bare.get(TEST, "")
+    request.model, text, test = (bare.get(key, "") for key in _QUESTIONS)
     if assignment := _read_assignment(text):
         request.name, request.definition = assignment
     elif text:

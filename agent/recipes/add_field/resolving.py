@@ -41,10 +41,7 @@ def resolve_facts(request: FieldRequest, tree: Tree, project: Project) -> Parame
     model = attempt(lambda: _find_model(request, finder))
     attempt(lambda: _check_name(request.name, model))
     written = attempt(lambda: _write_definition(request, model))
-    existing = test = None
-    if model and request.existing not in ("", "None"):
-        value = request.existing
-        existing = attempt(lambda: definition.write_value(definition.read_value(value), model))
+    test = None
     if model and not problems and request.wants_test:
         test = attempt(lambda: new_test.plan_test(model, request.name, finder, project))
     if model is None or written is None or problems:
@@ -56,7 +53,6 @@ def resolve_facts(request: FieldRequest, tree: Tree, project: Project) -> Parame
         line=model.node.lineno,
         name=request.name,
         definition=written,
-        existing=existing,
         migrations=f"{model.app_folder}/migrations".lstrip("/"),
         test=test,
         form=request.fill_form(),
@@ -94,8 +90,8 @@ def _write_definition(request: FieldRequest, model: Model | None) -> Expression 
     if model is None:
         return None
     written = definition.write_definition(call, model)
-    if not request.existing and definition.asks_existing(call, model):
-        raise UnfitError("existing rows need a value: a default, null=True, or a one-time value")
+    if definition.asks_existing(call, model):
+        raise UnfitError("existing rows need a value: a default or null=True")
     return written
 
 

@@ -111,8 +111,8 @@ def find_model(request, settings):
 
 
 def check_field(model, request):
-    """Check the field by Django's checks, and its default and existing values by its validators."""
-    name, existing = request["name"], request["existing"]
+    """Check the field by Django's checks, and its default by its validators."""
+    name = request["name"]
     field = model._meta.get_field(name)
     about = [word for word in model.check() if word.obj == field or "'%s'" % name in word.msg]
     about = [word.msg for word in about if word.level >= checks.WARNING and not word.is_silenced()]
@@ -120,29 +120,15 @@ def check_field(model, request):
         raise MigrationProblem("Django does not allow %s: %s" % (name, " ".join(about)))
     if field.primary_key:
         raise MigrationProblem("%s has a primary key already" % request["label"])
-    if field.unique and (existing or field.has_default() or not field.null):
+    if field.unique and (field.has_default() or not field.null):
         raise MigrationProblem("a unique field needs null=True: one value cannot fit all rows")
-    values = [field.default] if field.has_default() else []
-    values += [stated_value(request, model)] if existing else []
-    for value in values:
-        try:
-            if not (value is None or callable(value)):
-                field.run_validators(field.to_python(value))
-        except ValidationError as problem:
-            raise MigrationProblem(
-                "%r is not a valid value of %s: %s" % (value, name, " ".join(problem.messages))
-            ) from problem
-
-
-def stated_value(request, model):
-    """Return the value for existing rows, evaluated in the model's file."""
-    existing, names = request["existing"], dict(vars(sys.modules[model.__module__]))
+    value = field.default if field.has_default() else None
     try:
-        exec("\n".join(existing["imports"]), names)  # noqa: S102 - as in the model's file
-        return eval(existing["code"], names)  # noqa: S307
-    except Exception as problem:
+        if not (value is None or callable(value)):
+            field.run_validators(field.to_python(value))
+    except ValidationError as problem:
         raise MigrationProblem(
-            "%s cannot be created: %r" % (existing["code"], problem)
+            "%r is not a valid value of %s: %s" % (value, name, " ".join(problem.messages))
         ) from problem
 
 
@@ -160,28 +146,20 @@ def find_changes(model, request):
             " %s` on the base branch and commit the result" % (model._meta.label, label),
             "failed",
         )
-    after, asked = before.clone(), []
+    after = before.clone()
     AddField(table, name, model._meta.get_field(name).clone()).state_forwards(label, after)
 
     class Questioner(MigrationQuestioner):
         def ask_not_null_addition(self, field_name, model_name):
-            if request["existing"] is None:
-                raise MigrationProblem(
-                    "existing rows of %s need a value for the new %s: a default, null=True, or"
-                    " a one-time value" % (model_name, field_name)
-                )
-            asked.append(model_name)
-            return stated_value(request, model)
+            raise MigrationProblem(
+                "existing rows of %s need a value for the new %s: a default or null=True"
+                % (model_name, field_name)
+            )
 
         ask_auto_now_add_addition = ask_not_null_addition
 
     changes = MigrationAutodetector(before, after, Questioner()).changes(graph=loader.graph)
     require_column(changes, model, name)
-    default = model._meta.get_field(name).get_default()
-    if request["existing"] and not asked and stated_value(request, model) != default:
-        raise MigrationProblem(
-            "existing rows get %r anyway; remove the default for existing rows" % (default,)
-        )
     return changes
 
 

@@ -25,10 +25,8 @@ def test_no_report_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
             by_recipe.require_migration(resolve_parameters(form()), result)
 
 
-def test_the_command_names_the_folder_the_value_and_the_formatters() -> None:
+def test_the_command_names_the_folder_and_the_formatters() -> None:
     linted = project(lint=("ruff check .", "flake8"))
-    asked = form(options="max_length=50", default_for_existing_rows="'n/a'")
-    field = by_recipe.describe_field(resolve_parameters(asked, detected=linted), linted)
+    field = by_recipe.describe_field(resolve_parameters(form(), detected=linted), linted)
     assert (field["migrations"], field["label"]) == ("shop/migrations", "shop.Customer")
     assert field["formatters"] == [("ruff check", ())]
-    assert field["existing"] == {"code": "'n/a'", "imports": []}

@@ -17,8 +17,6 @@ MODELS = "from django.db import models\n\n\n"
         ({"options": "max_length=50, blank=False, null=False"}, "xisting rows need a value"),
         ({"options": "max_length=5, default=code"}, "`code` is not known in shop/models.py"),
         ({"options": "max_length=50, max_length=5"}, "given twice"),
-        ({"options": "max_length=5", "default_for_existing_rows": "n/a"}, "`n / a` is not"),
-        ({"options": "max_length=5", "default_for_existing_rows": "a b"}, "text needs quotes"),
         ({"field_type": "ForeignKey", "options": "Lead, null=True"}, "`Lead` is not known"),
     ],
 )

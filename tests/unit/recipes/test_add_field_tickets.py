@@ -23,7 +23,6 @@ def told(body: str, title: str = "A field") -> str:
     assert triage.choose_recipe(ticket(body, title)) == recipe.NAME
     settled = resolve_parameters(body, FILES, title)
     said = f"{settled.app_label}.{settled.model}: {settled.assignment}"
-    said += f"; existing {settled.existing.code}" if settled.existing else ""
     return said + ("; test" if settled.test else "")
 
 
@@ -38,10 +37,6 @@ SHAPES = {
     "a relation": (
         "Add `buyer = models.ForeignKey(Customer, models.SET_NULL, null=True)` to `Order`.",
         "shop.Order: buyer = models.ForeignKey(Customer, models.SET_NULL, null=True)",
-    ),
-    "a value for existing rows": (
-        form(field_name="nick", options="max_length=50", default_for_existing_rows="'n/a'"),
-        "shop.Customer: nick = models.CharField(max_length=50); existing 'n/a'",
     ),
 }  # fmt: skip
 
@@ -72,7 +67,7 @@ def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
         (
             "Add `nick = models.CharField(max_length=50)` to `shop.Customer`",
             "xisting rows",
-            {"default for existing rows: …"},
+            {"model: shop.Customer"},
         ),
         (
             "Add `born = models.DateField(null=True)` to `shop.Custmer`",
