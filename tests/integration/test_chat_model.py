@@ -44,7 +44,6 @@ from agent.models.model_use import SpendingLimits
 from agent.models.record import replace
 from agent.telemetry import metrics
 from tests import scripted
-from tests.deep import deep
 from tests.fakes import Ledger, make_reply
 from tests.scripted import Call, Fault, Said, Script, Server
 from tests.scripted.faults import KEY, fault
@@ -137,11 +136,8 @@ def test_a_key_that_changes_in_its_file_is_used_by_the_next_request(opened, tmp_
 
 @pytest.mark.parametrize(
     ("wire", "stream"),
-    [
-        ("chat", "on"), ("responses", "off"), ("anthropic", "on"), ("gemini", "off"),
-        deep("chat", "off"), deep("responses", "on"), deep("anthropic", "off"), deep("gemini", "on"),
-    ],
-)  # fmt: skip
+    [("chat", "off"), *((wire, "on") for wire in WIRES)],
+)
 def test_a_conversation_with_parallel_calls_goes_both_ways(opened, wire, stream):
     models, server = opened([TWO_CALLS, Said("Done.")], wire, MERGEWRIGHT_MODEL_STREAM=stream)
     first = models.reply(REQUEST)
@@ -194,19 +190,11 @@ THINKING = {
 }
 
 
-@pytest.mark.parametrize(
-    ("wire", "stream"),
-    [
-        ("chat", "on"), ("responses", "on"), ("anthropic", "on"), ("gemini", "on"),
-        deep("chat", "off"), deep("responses", "off"), deep("anthropic", "off"),
-        deep("gemini", "off"),
-    ],
-)  # fmt: skip
-def test_a_thought_goes_back_as_it_came_however_long_it_is(opened, wire, stream):
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_thought_goes_back_as_it_came_however_long_it_is(opened, wire):
     name, level, forced = THINKING[wire]
     said = Said("Let me look.", TWO_CALLS.calls, thought=THOUGHT)
-    more = {"MERGEWRIGHT_MODEL": name, "MERGEWRIGHT_MODEL_STREAM": stream}
-    models, server = opened([said, Said("Done.")], wire, **more)
+    models, server = opened([said, Said("Done.")], wire, MERGEWRIGHT_MODEL=name)
     request = replace(REQUEST, must_call=True)
     first = models.reply(request)
     assert (first.model, first.text) == (name, "Let me look.")
@@ -294,8 +282,8 @@ def test_a_window_leaves_space_for_the_request(opened):
     ("wire", "stream", "passing"),
     [
         ("chat", "on", "limited"),
-        ("anthropic", "off", "overloaded"),
-        ("responses", "off", Fault(body="<html>proxy</html>")),
+        ("anthropic", "on", "overloaded"),
+        ("chat", "off", Fault(body="<html>proxy</html>")),
         ("anthropic", "on", Fault(empty=True)),
         ("gemini", "on", Fault(cut=True)),
         *((wire, "on", Fault(over=True)) for wire in WIRES),
@@ -393,7 +381,7 @@ def test_a_provider_that_there_is_not_is_named(opened):
     assert "opnai:gpt-4o" in models.explain_missing("editor")
 
 
-@pytest.mark.parametrize(("wire", "stream"), [("chat", "on"), ("anthropic", "off")])
+@pytest.mark.parametrize(("wire", "stream"), [("chat", "off"), ("anthropic", "on")])
 def test_a_model_that_stalls_in_its_reply_is_asked_again(opened, quick, wire, stream):
     more = {"MERGEWRIGHT_MODEL_SILENCE_SECONDS": "1", "MERGEWRIGHT_MODEL_STREAM": stream}
     models, server = opened([Fault(stall_seconds=4), Said("Done.")], wire, **more)
@@ -509,7 +497,7 @@ def test_a_stop_ends_the_wait_at_once(opened):
     assert time.monotonic() - begun < 10
 
 
-@pytest.mark.parametrize(("wire", "stream"), [("chat", "on"), ("anthropic", "off")])
+@pytest.mark.parametrize(("wire", "stream"), [("chat", "off"), ("anthropic", "on")])
 def test_a_model_is_waited_for_no_longer_than_the_run_has(opened, wire, stream):
     models, server = opened([Fault(stall_seconds=20)], wire, MERGEWRIGHT_MODEL_STREAM=stream)
     # To load a provider's library may take longer than that.

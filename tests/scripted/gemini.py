@@ -1,4 +1,4 @@
-"""Gemini's wire: `generateContent`, whole or as a stream.
+"""Gemini's wire: `generateContent`, as a stream.
 
 Source: the reference of the Gemini API, as the SDK of the lock file sends and reads it.
 """
@@ -38,11 +38,6 @@ def read(body: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
                 messages.append((role, part["text"]))
     system = body.get("systemInstruction", {}).get("parts", ())
     return "\n".join(part["text"] for part in system), messages
-
-
-def whole(request: Seen, reply: Said, calls: list[tuple[str, Call]], tokens: Any) -> dict[str, Any]:
-    parts: list[dict[str, Any]] = [{"text": reply.text}] if reply.text else []
-    return _object(request, reply, _thought(reply) + parts + _calls(reply, calls), tokens)
 
 
 def events(

@@ -116,7 +116,9 @@ _READERS = {
 
 
 def whole(request: Seen, reply: Said) -> dict[str, Any]:
-    return _WRITERS[request.wire](request, reply)
+    """Write a reply in one piece, as servers do that have no streams."""
+    assert request.wire == "chat", "the other providers are asked for streams"
+    return _whole_chat(request, reply)
 
 
 def events(request: Seen, reply: Said) -> Iterator[Event]:
@@ -160,8 +162,6 @@ def _chat_usage(request: Seen, reply: Said) -> dict[str, Any]:
 
 def _whole_chat(request: Seen, reply: Said) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": reply.text or None}
-    if reply.thought:
-        message["reasoning_content"] = reply.thought
     if reply.calls:
         message["tool_calls"] = [
             {"id": call_id, "type": "function", "function": {"name": c.name, "arguments": c.text}}
@@ -418,20 +418,10 @@ def _thought_deltas(thought: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"type": "signature_delta", "signature": thought["signature"]}
 
 
-def _whole_gemini(request: Seen, reply: Said) -> dict[str, Any]:
-    return gemini.whole(request, reply, _ids(request, reply), _tokens(request, reply))
-
-
 def _stream_gemini(request: Seen, reply: Said) -> Iterator[Event]:
     return gemini.events(request, reply, _ids(request, reply), _tokens(request, reply))
 
 
-_WRITERS = {
-    "chat": _whole_chat,
-    "responses": _whole_responses,
-    "anthropic": _whole_anthropic,
-    "gemini": _whole_gemini,
-}
 _STREAMS = {
     "chat": _stream_chat,
     "responses": _stream_responses,
