@@ -121,19 +121,6 @@ def load(home, **environ):
     return settings.load_settings({"MERGEWRIGHT_HOME": str(home), **environ})
 
 
-def test_each_model_of_a_role_has_its_row(tmp_path, monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
-    chain = "openai-chat:gpt-4o,anthropic:claude-opus-5-5"
-    loaded = load(tmp_path, MERGEWRIGHT_MODEL=chain, MERGEWRIGHT_MODEL_EDITOR="openai:gpt-4o")
-    editor, first, second = doctor.list_models(loaded)
-    assert (editor.name, editor.sound) == ("editor openai:gpt-4o", True)
-    assert (first.name, first.sound) == ("reviewer openai-chat:gpt-4o", True)
-    assert second == (
-        "reviewer anthropic:claude-opus-5-5", False, "ANTHROPIC_API_KEY is not set.", True,
-    )  # fmt: skip
-
-
 def test_a_model_of_which_nothing_bounds_the_cost_is_refused_by_name(tmp_path):
     for field in ("MERGEWRIGHT_MODEL", "MERGEWRIGHT_MODEL_REVIEWER"):
         given = {"MERGEWRIGHT_MODEL": "openai-chat:gpt-4o", field: "openai-chat:nobody-knows-this"}

@@ -33,8 +33,13 @@ def signals():
 
 
 @pytest.mark.usefixtures("server", "signals")
-@pytest.mark.parametrize("command", ["run", "backtest", "work"])
-@pytest.mark.parametrize("cause", ["no sandbox", "no space", "no key"])
+@pytest.mark.parametrize(
+    ("command", "cause"),
+    [
+        ("run", "no sandbox"), ("run", "no space"), ("run", "no key"),
+        ("backtest", "no sandbox"), ("work", "no key"),
+    ],
+)  # fmt: skip
 def test_a_command_says_what_the_operator_has_to_do_and_asks_no_model(
     command, cause, repository, tmp_path, monkeypatch, request
 ):

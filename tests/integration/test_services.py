@@ -307,23 +307,6 @@ def test_a_command_that_does_not_serve_is_named_with_its_last_words(ground, serv
         ground.site(OWN, {"services": [{**RUN, "run": failing}]})
 
 
-@pytest.mark.deep
-@LAID
-def test_what_set_up_writes_to_mariadb_is_there_for_every_check(ground):
-    program = (
-        "import pymysql; c = pymysql.connect(host='db', database='test').cursor(); c.execute('{}')"
-    )
-    told = {
-        "services": ["mariadb"],
-        "setup": [
-            "uv pip install pymysql",
-            f'python -c "{program.format("CREATE TABLE kept (n int)")}"',
-        ],
-    }
-    look = program.format("SELECT count(*) FROM kept") + "; print(c.fetchone())"
-    assert ground.printed({}, told, look) == "(0,)"
-
-
 KNOCKS = {
     "psycopg[binary]": ("psycopg.connect(host='db', user='shop', dbname='orders')", "postgres"),
     "psycopg2-binary": ("psycopg2.connect(user='shop', dbname='orders')", "postgres"),
