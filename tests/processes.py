@@ -14,6 +14,16 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 ROOT = Path(__file__).parents[1]
+#: What a child does first: it is told to end when we end, however that comes about, and becomes
+#: the program it is for. A function of ours between fork and start could wait for ever for a lock
+#: that another of our threads holds.
+_BOUND = """\
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 15, 0, 0, 0)
+if os.getppid() != int(sys.argv[1]):
+    sys.exit(1)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 T = TypeVar("T")
 
 
@@ -42,21 +52,31 @@ def find_free_port() -> int:
         return int(door.getsockname()[1])
 
 
+def bind_to_us() -> tuple[str, ...]:
+    """Return the start of a command for Python, of which nothing stays when we are killed."""
+    return (sys.executable, "-I", "-c", _BOUND, str(os.getpid()), sys.executable)
+
+
 @contextmanager
 def listening(
-    argv: Sequence[str], port: int, environ: Mapping[str, str], out: int | IO[bytes]
+    argv: Sequence[str],
+    port: int,
+    environ: Mapping[str, str],
+    out: int | IO[bytes],
+    folder: Path = ROOT,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program of ours that listens at a port; it is ended with the block.
 
     Args:
         environ: Its variables.
         out: Takes what it prints.
+        folder: Where it is started.
 
     Raises:
         SubprocessError: It has ended before it listened.
     """
     process = subprocess.Popen(
-        argv, env=dict(environ), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+        argv, env=dict(environ), cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
         start_new_session=True,
     )  # fmt: skip
 

@@ -6,7 +6,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -25,7 +24,7 @@ from tests.demo import play
 from tests.demo.play import OWNER
 from tests.faulty_github import FaultyWorld
 from tests.postgresql import Server
-from tests.processes import find_free_port, listening
+from tests.processes import bind_to_us, find_free_port, listening
 from tests.simulator import serving
 from tests.simulator.records import App
 
@@ -66,7 +65,13 @@ class Workers:
         self.home = Path(environ["MERGEWRIGHT_HOME"]) if disk is None else disk
         self.has_new_disks = has_new_disks
         log.touch(mode=0o600)
-        command = (*_bound(), "-m", "tests.chaos.nursery", str(log), *([broken] if broken else ()))
+        command = (
+            *bind_to_us(),
+            "-m",
+            "tests.chaos.nursery",
+            str(log),
+            *([broken] if broken else ()),
+        )
         self._nursery = subprocess.Popen(
             command
             if disk is None
@@ -294,7 +299,7 @@ def laid_out(
             closing(
                 crew[0] if crew else Workers(environ, log, has_new_disks=has_new_disks)
             ) as first,
-            listening((*_bound(), "-m", "webhooks"), port, of_listener, out),
+            listening((*bind_to_us(), "-m", "webhooks"), port, of_listener, out),
         ):
             yield Ground(world, address, app, home, scratch, environ, first, crew, server)
 
@@ -322,6 +327,3 @@ def crew_of(
         yield tuple(made)
 
 
-def _bound() -> tuple[str, ...]:
-    """Return the start of a command for Python, of which nothing stays when we are killed."""
-    return (sys.executable, "-I", "-c", play._BOUND, str(os.getpid()), sys.executable)

@@ -174,7 +174,7 @@ def _explain(played: Play, out: Console) -> None:
     scenario = played.scenario
     expected = f"{scenario.name} should end with {scenario.ends.value}"
     out.print(f"\nUnexpected outcome: {expected}.", style="red")
-    lines = played.stage.service.log.read_text(errors="replace").splitlines()
+    lines = played.stage.log.read_text(errors="replace").splitlines()
     _print_plain(out, "\n".join(("Last lines of the service's log:", *lines[-_LAST_LINES:])))
 
 
@@ -194,7 +194,7 @@ def _linger(plays: Sequence[Play], out: Console) -> None:
             ("pull request", played.get_pull_url(pull) if pull else ""),
             ("page of the run", played.run_page(run) if run else ""),
         ]
-    places.append(("log of the service", str(stage.service.log)))
+    places.append(("log of the service", str(stage.log)))
     out.print(Rule("still running; Ctrl-C stops it"))
     for label, address in places:
         if address:

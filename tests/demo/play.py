@@ -8,10 +8,7 @@ import fcntl
 import os
 import secrets
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -28,7 +25,7 @@ from tests import scripted
 from tests.demo import recorded
 from tests.demo.scenarios import Scenario
 from tests.folders import lay_files
-from tests.processes import find_free_port
+from tests.processes import bind_to_us, find_free_port, listening, wait_until
 from tests.simulator import actions, git_store, serving
 from tests.simulator.records import App, Issue, Repository
 from tests.simulator.world import World
@@ -44,7 +41,6 @@ REPORTER = "carl"
 """May write issues and comments, and nothing else."""
 _RECENT = 100
 _READY_SECONDS = 180.0
-_STOP_SECONDS = 25.0
 #: An operator's access to the real GitHub and to models has no part in a play.
 _OUR_OWN = frozenset(
     f"MERGEWRIGHT_{name}"
@@ -54,89 +50,8 @@ _OUR_OWN = frozenset(
         *("MODEL", "MODEL_EDITOR", "MODEL_REVIEWER", "MODEL_ROUTES"),
     )
 )
-#: What a child does first: it is told to end when we end, however that comes about, and becomes
-#: the program it is for. A function of ours between fork and start could wait for ever for a lock
-#: that another of our threads holds.
-_BOUND = """\
-import ctypes, os, sys
-ctypes.CDLL(None).prctl(1, 15, 0, 0, 0)
-if os.getppid() != int(sys.argv[1]):
-    sys.exit(1)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 #: What belongs to one play; what is costly to make stays beside it.
 _STATE = ("inbox.sqlite*", "mergewright.sqlite*", HEARTBEAT)
-
-
-class Service:
-    """Listener and worker, started as an operator starts them."""
-
-    def __init__(self, environ: Mapping[str, str], log: Path) -> None:
-        """Start nothing yet.
-
-        Args:
-            environ: Its settings; those of the caller are not passed on.
-            log: Takes what it prints.
-        """
-        inherited = {name: value for name, value in os.environ.items() if name not in _OUR_OWN}
-        self.environ = {**inherited, **environ}
-        self.log = log
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it, and wait until listener and worker have both given a sign of life.
-
-        It ends with the thread that starts it.
-
-        Raises:
-            PermanentError: It does not start; its last words are told.
-        """
-        (Path(self.environ["MERGEWRIGHT_HOME"]) / HEARTBEAT).unlink(missing_ok=True)
-        with self.log.open("ab") as out:
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-I", "-c", _BOUND, str(os.getpid())),
-                    *(sys.executable, "-m", "agent", "serve"),
-                ],
-                env=self.environ,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self._await_ready(self._process)
-
-    def stop(self) -> None:
-        """Stop it in good order, or by force if that takes too long."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-    def pid(self) -> int:
-        """Return the number of its first process, which watches over the two others."""
-        if self._process is None:
-            raise PermanentError("The service is not running.")
-        return self._process.pid
-
-    def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
-        end = time.monotonic() + _READY_SECONDS
-        while time.monotonic() < end and process.poll() is None:
-            with suppress(httpx.HTTPError, ValueError, KeyError):
-                port = self.environ["MERGEWRIGHT_HEALTH_PORT"]
-                facts = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2).json()
-                if facts["ready"] and facts["worker"]["heartbeat_seconds"] is not None:
-                    return
-            time.sleep(0.1)
-        words = self.log.read_text(errors="replace")[-2000:]
-        self.stop()
-        raise PermanentError(f"The service did not start. Its last output:\n{words}")
 
 
 @dataclass(frozen=True)
@@ -147,9 +62,12 @@ class Stage:
     address: str
     """Of the simulated GitHub."""
     app: App
-    service: Service
+    environ: dict[str, str]
+    """Variables of the service."""
+    log: Path
+    """Takes what it prints."""
     home: Path
-    """The service's data folder."""
+    """Its data folder."""
     store: SqlRunStore
     dashboard: str = ""
     """Address of the service's dashboard; empty: there is none."""
@@ -282,14 +200,42 @@ def staging(home: Path, folder: Path, world: World | None = None, **more: str) -
             "MERGEWRIGHT_ONBOARDING": "off",
             **more,
         }
-        service = Service(environ, folder / "service.log")
-        try:
-            service.start()
+        inherited = {name: value for name, value in os.environ.items() if name not in _OUR_OWN}
+        environ, log = {**inherited, **environ}, folder / "service.log"
+        with _running_service(environ, log):
             world.install(app, OWNER)
             with closing(SqlRunStore(home)) as store:
-                yield Stage(world, address, app, service, home, store, dashboard)
-        finally:
-            service.stop()
+                yield Stage(world, address, app, environ, log, home, store, dashboard)
+
+
+@contextmanager
+def _running_service(environ: Mapping[str, str], log: Path) -> Iterator[None]:
+    """Run the service until the block ends; it begins when listener and worker give a sign of life.
+
+    Raises:
+        PermanentError: It does not start; its last words are told.
+    """
+    (Path(environ["MERGEWRIGHT_HOME"]) / HEARTBEAT).unlink(missing_ok=True)
+    port = environ["MERGEWRIGHT_HEALTH_PORT"]
+    program = (*bind_to_us(), "-m", "agent", "serve")
+    with ExitStack() as stack:
+        out = stack.enter_context(log.open("ab"))
+        try:
+            process = stack.enter_context(listening(program, int(port), environ, out))
+
+            def is_ready() -> bool:
+                assert process.poll() is None
+                with suppress(httpx.HTTPError, ValueError, KeyError):
+                    facts = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2).json()
+                    return facts["ready"] and facts["worker"]["heartbeat_seconds"] is not None
+                return False
+
+            wait_until(is_ready, _READY_SECONDS)
+        except (subprocess.SubprocessError, AssertionError) as problem:
+            words = log.read_text(errors="replace")[-2000:]
+            message = f"The service did not start. Its last output:\n{words}"
+            raise PermanentError(message) from problem
+        yield
 
 
 def put_on(stage: Stage, scenario: Scenario, source: Path, name: str = REPOSITORY) -> Play:

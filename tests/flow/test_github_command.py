@@ -17,7 +17,7 @@ def command(stage):
     def run(*args: str, without: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
         environ = {
             name: value
-            for name, value in stage.service.environ.items()
+            for name, value in stage.environ.items()
             if not (without and name.startswith(f"MERGEWRIGHT_{without}"))
         }
         variables = {f"MERGEWRIGHT_{name.upper()}": value for name, value in settings.items()}
@@ -37,7 +37,7 @@ def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(
     done = command(
         *("run", "--repo", story.name, "--issue", "1", "--json"),
         without="GITHUB_",
-        github_url=stage.service.environ["MERGEWRIGHT_GITHUB_URL"],
+        github_url=stage.environ["MERGEWRIGHT_GITHUB_URL"],
         github_token=token,
     )
     assert done.returncode == 0, done.stdout + done.stderr

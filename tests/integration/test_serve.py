@@ -3,11 +3,9 @@
 import json
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,8 +17,16 @@ import pytest
 from agent.cli import serve
 from tests.deep import deep
 from tests.faulty_github import FaultyWorld
+from tests.folders import data_folder
 from tests.integration import github_samples as samples
-from tests.processes import find_free_port, find_processes, is_alive, run_agent, wait_until
+from tests.processes import (
+    find_free_port,
+    find_processes,
+    is_alive,
+    listening,
+    run_agent,
+    wait_until,
+)
 
 ROOT = Path(__file__).parents[2]
 LISTENER, WORKER = "listener", "worker"
@@ -36,13 +42,7 @@ class Service:
         self.log = log
         self.environ = environ
         self.home = Path(environ["MERGEWRIGHT_HOME"])
-        self.address = f"http://127.0.0.1:{environ['MERGEWRIGHT_LISTEN_PORT']}"
         self.health = f"http://127.0.0.1:{environ['MERGEWRIGHT_HEALTH_PORT']}"
-
-    @property
-    def secret(self) -> str:
-        given = self.environ.get("MERGEWRIGHT_WEBHOOK_SECRET")
-        return given or Path(self.environ["MERGEWRIGHT_WEBHOOK_SECRET_FILE"]).read_text()
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")
@@ -89,22 +89,22 @@ def environ(world, home, tmp_path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def service(world, tmp_path_factory) -> Iterator[Service]:
     """One that the tests share; paths in its settings are read from the folder it is started in."""
-    home = Path(tempfile.mkdtemp(prefix="mergewright-test-", dir="/tmp"))
-    home.chmod(0o711)  # as the fixture `home`
     folder = tmp_path_factory.mktemp("service")
-    given = settings_for(world, home, folder)
-    given["MERGEWRIGHT_WEBHOOK_SECRET"] = (folder / "webhook").read_text()
-    del given["MERGEWRIGHT_WEBHOOK_SECRET_FILE"]
-    given |= {"MERGEWRIGHT_PUBLIC_URL": "https://m.example.org", "GITHUB_TOKEN": "of-the-shell"}
-    given |= {"MERGEWRIGHT_DASHBOARD_PORT": str(find_free_port())}
-    given |= {"MERGEWRIGHT_GITHUB_CLIENT_SECRET": "of-the-client"}
-    given |= {"MERGEWRIGHT_METRICS_PORT": str(find_free_port())}
-    given |= {"MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": "../app.pem"}
     (folder / "start" / "webhooks").mkdir(parents=True)
     (folder / "start" / "webhooks" / "__init__.py").write_text("raise SystemExit('foreign')\n")
-    with running(given, folder / "log", folder / "start") as one:
-        yield one
-    shutil.rmtree(home)
+    with data_folder() as home:
+        given = settings_for(world, home, folder)
+        given["MERGEWRIGHT_WEBHOOK_SECRET"] = (folder / "webhook").read_text()
+        del given["MERGEWRIGHT_WEBHOOK_SECRET_FILE"]
+        given |= {
+            "MERGEWRIGHT_PUBLIC_URL": "https://m.example.org",
+            "GITHUB_TOKEN": "of-the-shell",
+            "MERGEWRIGHT_GITHUB_CLIENT_SECRET": "of-the-client",
+            "MERGEWRIGHT_METRICS_PORT": str(find_free_port()),
+            "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": "../app.pem",
+        }
+        with running(given, folder / "log", folder / "start") as one:
+            yield one
 
 
 def settings_for(world: FaultyWorld, home: Path, tmp_path: Path) -> dict[str, str]:
@@ -132,28 +132,15 @@ def command(*words: str) -> list[str]:
 
 
 @contextmanager
-def started(environ: dict[str, str], log: Path, cwd: Path = ROOT) -> Iterator[Service]:
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command("serve"), env={**environ, "PYTHONPATH": str(ROOT)}, cwd=cwd, stdout=out,
-            stderr=out, stdin=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-    service = Service(process, log, environ)
-    try:
-        yield service
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(30)
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-
-
-@contextmanager
-def running(environ: dict[str, str], log: Path, cwd: Path = ROOT) -> Iterator[Service]:
-    with started(environ, log, cwd) as service:
+def running(environ: dict[str, str], log: Path, folder: Path = ROOT) -> Iterator[Service]:
+    port = int(environ["MERGEWRIGHT_LISTEN_PORT"])
+    with (
+        log.open("wb") as out,
+        listening(
+            command("serve"), port, {**environ, "PYTHONPATH": str(ROOT)}, out, folder
+        ) as process,
+    ):
+        service = Service(process, log, environ)
         service.wait(service.ready)
         yield service
 
