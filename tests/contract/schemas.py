@@ -125,25 +125,8 @@ def faults_of(
     validator = _validator(json.dumps(schema, sort_keys=True), partial=partial)
     return tuple(
         f"{subject}: at {'/'.join(map(str, error.instance_path)) or 'the top'}: {error.message}"
-        for outer in validator.iter_errors(value)
-        for error in _closest(outer)
+        for error in validator.iter_errors(value)
     )
-
-
-def _closest(error: jsonschema_rs.ValidationError) -> list[jsonschema_rs.ValidationError]:
-    """Return what is wrong with the alternative that comes closest, not that none fits."""
-    branches = getattr(error.kind, "context", None)
-    if not branches or not all(branches):
-        return [error]
-    nearest = [
-        [inner for inner_error in branch for inner in _closest(inner_error)] for branch in branches
-    ]
-    return max(nearest, key=lambda errors: (not _wrong_type(errors), -len(errors)))
-
-
-def _wrong_type(errors: list[jsonschema_rs.ValidationError]) -> bool:
-    """Return whether an alternative is of another kind altogether, such as null."""
-    return len(errors) == 1 and " is not of type " in errors[0].message
 
 
 @functools.cache

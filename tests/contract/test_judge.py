@@ -20,7 +20,7 @@ def test_what_github_would_not_send_or_take_is_found():
     for wrong in ({"number": "1347"}, {"created_at": "yesterday"}, {"labels": {"name": "bug"}}):
         assert any(next(iter(wrong)) in fault for fault in faults({**true, **wrong}))
     assert faults({key: value for key, value in true.items() if key != "user"}) == ()
-    assert "user/login" in faults({**true, "user": {**true["user"], "login": 7}})[0]
+    assert "at user" in faults({**true, "user": {**true["user"], "login": 7}})[0]
     assert "never answers 203" in faults({}, 203)[0]
     assert "is JSON at GitHub" in faults({}, kind="text/html")[0]
     assert "documentation_url" in faults({"message": "Not Found"}, 404)[0]
