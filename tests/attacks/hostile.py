@@ -5,7 +5,6 @@ Every place has a payload of its own, so that what it achieved bears its name.
 
 import textwrap
 from collections.abc import Iterable
-from pathlib import Path
 
 from tests.attacks.ground import Ground
 
@@ -135,12 +134,3 @@ def repository(ground: Ground, packages: Iterable[str]) -> dict[str, str]:
         "test_shop.py": ground.payload("test module")
         + "\n\ndef test_shop():\n    import evil_packed\n    assert evil_packed.value == 1\n",
     }
-
-
-def lay(folder: Path, files: dict[str, str]) -> Path:
-    """Write files below a folder."""
-    for name, text in files.items():
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
-    return folder

@@ -31,7 +31,7 @@ from tests.attacks import hostile, planted
 from tests.attacks.ground import Ground, Witness
 from tests.attacks.memory import measured_memory
 from tests.deep import deep
-from tests.folders import data_folder
+from tests.folders import data_folder, lay_files
 from tests.integration.environment_building import with_our_tools
 from tests.unit.setup import local_index
 from tests.unit.trees import make_project
@@ -102,7 +102,7 @@ class Scene:
 
     def tree(self, name: str, files: dict[str, str]) -> Path:
         folder = self.ground.folder / name
-        return hostile.lay(folder, files)
+        return lay_files(folder, files)
 
     def attack(self, *packages: str) -> None:
         """Measure the hostile repository, with these packages of its own."""
@@ -284,7 +284,7 @@ def test_RX1_code_that_runs_while_packages_are_installed_achieves_nothing(
     lines: list[str] = []
     with local_index.serving() as served:
         served.add(archive, local_index.wheel("pip", "1.0"))
-        tree = hostile.lay(ground.folder / "tree", files)
+        tree = lay_files(ground.folder / "tree", files)
         request = EnvironmentRequest(repository="r", tree=str(tree))
         index, result_text = local(tools, served, password), ""
         try:
@@ -332,7 +332,7 @@ def test_RX1_nothing_is_fetched_from_an_address_of_the_repositorys_choice(
         served.add(local_index.wheel("pip", "1.0"))
         index = local(tools, served)
         request = EnvironmentRequest(
-            repository="r", tree=str(hostile.lay(ground.folder / "tree", files))
+            repository="r", tree=str(lay_files(ground.folder / "tree", files))
         )
         with pytest.raises(EnvironmentFailed) as caught:
             build.ensure_environment(request, witness, index, tools, lines.append)
@@ -356,7 +356,7 @@ def test_RX7_what_a_set_up_leaves_is_read_within_bounds(
 ) -> None:
     with local_index.serving() as served, measured_memory() as grown:
         served.add(local_index.wheel("pip", "1.0"))
-        tree, config = hostile.lay(home / "tree", {"a.py": ""}), RepoConfig(setup=(_LEAVES,))
+        tree, config = lay_files(home / "tree", {"a.py": ""}), RepoConfig(setup=(_LEAVES,))
         request = EnvironmentRequest(repository="r", tree=str(tree), config=config)
         index = local(tools, served)
         made = build.ensure_environment(request, witness, index, tools, lambda _: None)
@@ -378,8 +378,8 @@ def test_RX8_no_repository_plants_the_set_up_of_another(
         made = build.ensure_environment(request, witness, index, tools, lambda _: None)
         return Path(made.layers[0].folder, "tree", "made.txt").read_text()
 
-    trap = hostile.lay(home / "trap", {"build.sh": _PLANTS})
-    harmless = hostile.lay(home / "harmless", {"build.sh": _HONEST})
+    trap = lay_files(home / "trap", {"build.sh": _PLANTS})
+    harmless = lay_files(home / "harmless", {"build.sh": _HONEST})
     with local_index.serving() as served:
         served.add(local_index.wheel("pip", "1.0"))
         index = local(tools, served)
@@ -414,7 +414,7 @@ def test_RX5_no_package_has_its_code_run_before_ours(
         "pyproject.toml": PLAIN,
         "backend.py": hostile.backend(ground, "evil", files, attacks=False),
     }
-    tree = hostile.lay(ground.folder / "tree", written)
+    tree = lay_files(ground.folder / "tree", written)
     with local_index.serving() as served, pytest.raises(EnvironmentFailed, match=words):
         served.add(local_index.wheel("pip", "1.0"))
         build.ensure_environment(
