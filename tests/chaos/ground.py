@@ -325,5 +325,3 @@ def crew_of(
             workers = Workers(environ, log, disk=disk, has_new_disks=has_new_disks)
             made.append(stack.enter_context(closing(workers)))
         yield tuple(made)
-
-

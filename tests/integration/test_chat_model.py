@@ -269,12 +269,6 @@ def test_a_limit_that_a_provider_refuses_is_halved_and_that_is_remembered(
     assert len(server.requests) == asked + 1
 
 
-def test_a_window_leaves_space_for_the_request(opened):
-    models, server = opened([Said("Done.")], MERGEWRIGHT_MODEL_CONTEXT="openai-chat:scripted=24576")
-    models.reply(REQUEST)
-    assert server.requests[0].body["max_completion_tokens"] == 8_192
-
-
 # --- faults -----------------------------------------------------------------------------------
 
 
@@ -348,14 +342,7 @@ def test_requests_errors_tokens_and_dollars_are_counted_by_model_and_role(opened
     assert read()["errors_total limited"] == 1
 
 
-def test_what_may_be_charged_for_is_not_tried_again_where_the_next_can_answer(opened, quick):
-    chain = "openai-chat:first,openai-chat:second"
-    models, server = opened([Fault(cut=True), Said("Done.")], MERGEWRIGHT_MODEL=chain)
-    assert models.reply(REQUEST).model == "openai-chat:second"
-    assert [request.model for request in server.requests] == ["first", "second"]
-
-
-@pytest.mark.parametrize("wire", ["chat", "anthropic", "gemini"])
+@pytest.mark.parametrize("wire", ["chat", "gemini"])
 def test_a_redirect_is_not_followed_so_no_key_goes_elsewhere(opened, quick, wire):
     _, other = opened([])
     moved = Fault(status=307, headers={"Location": f"{other.address}/v1/messages"}, body="-")
@@ -579,10 +566,10 @@ def test_what_a_provider_keeps_is_priced_as_read_and_what_it_lost_anew(opened, m
     assert models.estimate_worst(cut).usd - replied < 0.1, "it is counted by its length"
 
 
-@pytest.mark.parametrize("model", ["anthropic:claude-opus-4-1", "openai:gpt-5"])
 def test_a_run_is_not_stopped_by_what_it_reserves_before_its_money_is_spent(
-    opened, model, monkeypatch, ledger
+    opened, monkeypatch, ledger
 ):
+    model = "anthropic:claude-opus-4-1"
     models, _ = opened([], MERGEWRIGHT_MODEL=model, MERGEWRIGHT_MODEL_CONTEXT=f"{model}=2000000")
     request, limits = replace(REQUEST, model=model, most_usd=3.0), []
 

@@ -9,7 +9,6 @@ from agent.errors import Cancelled, EditFailed
 from agent.models.change import Change, ChangedFile
 from agent.models.environment import OpenedRepository, SandboxService
 from agent.models.record import replace
-from agent.sandbox import running
 from agent.setup import storage
 from tests.fakes import FakeSessions
 from tests.integration.session_samples import FILES, LIMITS, Workplace, paths
@@ -24,14 +23,6 @@ def test_commands_run_one_after_the_other_in_the_tree(session):
     assert session.run("./run.sh; tail -n1 app/models.py", seconds=20).output == "ran\nmore\n"
     assert session.run("kill -SEGV $$", seconds=20).exit_code == -11
     assert session.run("read line || echo no input", seconds=20).output == "no input\n"
-
-
-def test_a_session_counts_as_an_open_sandbox_until_it_is_closed(session):
-    session.run("true", seconds=20)
-    before = len(running.OPEN)
-    assert before > 0
-    session.close()
-    assert len(running.OPEN) == before - 1
 
 
 def test_the_environment_is_first_on_the_path_and_cannot_be_written_to(session):

@@ -123,14 +123,6 @@ def test_what_commands_write_to_the_database_is_there_for_every_check_on_their_t
     assert yard.run(changed, look).output == "8\n"
 
 
-def test_a_second_time_nothing_runs(yard: Yard) -> None:
-    command = "cat /proc/sys/kernel/random/uuid >id"
-    first = yard.set_up(command)
-    yard.said.clear()
-    assert yard.set_up(command) == first
-    assert yard.said == []
-
-
 def test_a_command_that_fails_is_named_with_its_line_and_last_words(yard: Yard) -> None:
     written = "setup:\n  - 'true'\n  - echo last words; false | cat\n"
     lay_files(yard.tree, {".github/mergewright.yml": written})

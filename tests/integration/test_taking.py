@@ -98,7 +98,7 @@ def see(tree: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("most_bytes", "seeds"), [(change_collection.MOST_BYTES, 10), deep(1000, 60)]
+    ("most_bytes", "seeds"), [(change_collection.MOST_BYTES, 4), deep(1000, 60)]
 )
 def test_a_change_that_is_taken_can_always_be_laid(tmp_path, monkeypatch, most_bytes, seeds):
     monkeypatch.syspath_prepend(INSIDE)
