@@ -112,6 +112,16 @@ def rounds(story: Story) -> list[RunRow]:
     return [run for run in story.runs() if run.run.follow_up]
 
 
+#: Words of each remark, what becomes of it, and the answer.
+REMARKS = (
+    ("Call the argument", "done", "Renamed."),
+    ("The docstring", "done", "It says so now."),
+    ("Why sum", "answered", "sum says what is meant, in one call."),
+    ("a web page", "answered", "A page is another thing."),
+    ("asdf", "person", "I cannot tell what is asked. @everyone closes #1"),
+)
+
+
 @pytest.mark.deep
 def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, voice):
     text = opened.git("show", f"{opened.branches()[0]}:{PATH}")
@@ -133,33 +143,17 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
 
     def script(seen: Seen) -> Said:
         assert "Your part is to answer the review" in seen.system
-        number = {
-            key: int(
-                re.search(
-                    rf"Item (\d+) \(data\)\n(?:(?!Item \d).)*{words}",
-                    seen.messages[0][1],
-                    re.DOTALL,
-                )[1]
-            )
-            for key, words in {
-                "argument": "Call the argument",
-                "docstring": "The docstring",
-                "why": "Why sum",
-                "page": "a web page",
-                "noise": "asdf",
-            }.items()
-        }
+        text = seen.messages[0][1]
+        item = r"Item (\d+) \(data\)\n(?:(?!Item \d).)*"
+        ends = [
+            (int(re.search(f"{item}{words}", text, re.DOTALL)[1]), became, answer)
+            for words, became, answer in REMARKS
+        ]
         return calls(
             edit(PATH, "coins: list[int]", "values: list[int]"),
             edit(PATH, "found = sum(coins)", "found = sum(values)"),
             edit(PATH, "coins up, all of them.", "coins up, all of them; return their sum."),
-            answers(
-                (number["argument"], "done", "Renamed."),
-                (number["docstring"], "done", "It says so now."),
-                (number["why"], "answered", "sum says what is meant, in one call."),
-                (number["page"], "answered", "A page is another thing."),
-                (number["noise"], "person", "I cannot tell what is asked. @everyone closes #1"),
-            ),
+            answers(*ends),
         )
 
     voice.script = lambda seen: approves(seen) or script(seen)

@@ -351,7 +351,6 @@ OPERATIONS: list[Operation] = []
 
 
 def operation(method: str, path: str, status: int = 200) -> Callable[[Work], Work]:
-
     def register(work: Work) -> Work:
         OPERATIONS.append(Operation(method, path, status, work))
         return work
