@@ -37,11 +37,6 @@ class Row:
         return statistics.median(self.ours) / statistics.median(self.bare) if self.bare else None
 
     @property
-    def ratio_of_minima(self) -> float | None:
-        """What is left of the ratio when other work disturbs the machine least."""
-        return min(self.ours) / min(self.bare) if self.bare else None
-
-    @property
     def verdict(self) -> str:
         if self.bar is None or self.ratio is None:
             return ""
@@ -62,11 +57,11 @@ class Section:
         table.add_column("seconds", no_wrap=True)
         for name in (
             "ours min", "median", f"{self.other} min", "median",
-            "ratio of medians", "of minima", "bar", "met",
+            "ratio of medians", "bar", "met",
         ):  # fmt: skip
             table.add_column(name, justify="right")
         for row in self.rows:
-            ratios = map(_format_ratio, (row.ratio, row.ratio_of_minima, row.bar))
+            ratios = map(_format_ratio, (row.ratio, row.bar))
             seconds = (*_format_seconds(row.ours), *_format_seconds(row.bare))
             table.add_row(row.what, *seconds, *ratios, row.verdict)
         console.print(table)
