@@ -110,17 +110,22 @@ def _add_tools(
     """Add the tools that have their own environments."""
     if (project := request.project) is None:
         return environment
+    # By month: by day, the shared tools would be installed again for nearly every commit.
+    month = _find_end(request.committed, of_month=True)
     pins = {**project.tool_pins}
     for tool in project.node_tools - pins.keys():
         version = environment.versions.get(tool)
         pins[tool] = (f"{tool}=={version}" if version else tool,)
-    tools = toolsets.provide_pinned_tools(pins, environment, build_context)
+    tools = toolsets.provide_pinned_tools(pins, environment, build_context, month)
     return replace(environment, tools=tools)
 
 
-def _find_end(committed: int) -> str | None:
-    """Return the day after a commit; None: it is in the future or not known."""
-    after = datetime.fromtimestamp(committed, UTC).date() + timedelta(days=1)
+def _find_end(committed: int, *, of_month: bool = False) -> str | None:
+    """Return the day after a commit, or after its month; None: it is in the future or not known."""
+    day = datetime.fromtimestamp(committed, UTC).date()
+    after = day + timedelta(days=1)
+    if of_month:
+        after = (day.replace(day=1) + timedelta(days=31)).replace(day=1)
     is_past = after < datetime.fromtimestamp(read_clock(), UTC).date()
     return after.isoformat() if committed and is_past else None
 

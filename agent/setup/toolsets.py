@@ -9,6 +9,7 @@ import hashlib
 import shlex
 from collections.abc import Sequence
 from importlib import resources
+from itertools import product
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -66,19 +67,30 @@ def list_seeds(python: Interpreter) -> tuple[str, ...]:
     return ("pip",) if Version(python.version) >= _BARE else ("pip", "setuptools<66")
 
 
-def provide_pinned(lines: tuple[str, ...], build_context: BuildContext) -> Path:
-    """Return the environment of a tool in the version that a repository pins, with its plugins."""
-    mark = "\0".join((build_context.mark, build_context.index.mark, *lines))
-    return _provide(mark, " ".join(lines), lines, build_context)
+def provide_pinned(
+    lines: tuple[str, ...], build_context: BuildContext, day: str | None = None
+) -> Path:
+    """Return the environment of a tool in the version that a repository pins, with its plugins.
+
+    Args:
+        day: Releases after this day are not taken.
+    """
+    options = ("--exclude-newer", day) if day else ()
+    mark = "\0".join((build_context.mark, build_context.index.mark, *options, *lines))
+    return _provide(mark, " ".join(lines), lines, build_context, *options)
 
 
 def provide_pinned_tools(
-    tools: dict[str, tuple[str, ...]], environment: Environment, build_context: BuildContext
+    tools: dict[str, tuple[str, ...]],
+    environment: Environment,
+    build_context: BuildContext,
+    day: str | None = None,
 ) -> tuple[tuple[str, str], ...]:
     """Install tools in their own environments, unless the project's has them as required.
 
-    If packages that a hook adds to its tool cannot be installed, they are left out. A tool on
-    Node.js is taken in any version if its own is not available: no other environment has it.
+    Releases after `day` are not taken, unless nothing fits then (an index may have no upload
+    times). If packages that a hook adds to its tool cannot be installed, they are left out. A tool
+    on Node.js is taken in any version if its own is not available: no other environment has it.
 
     Returns:
         Tools, each with its folder.
@@ -93,10 +105,13 @@ def provide_pinned_tools(
         choices = [lines, lines[:1]]
         if script:
             more, choices = (_NODE,), [*choices, (tool,)]
-        for packages in dict.fromkeys(choices):
+        lacking = ""
+        for packages, until in dict.fromkeys(product(choices, (day, None))):
+            if packages[0] == lacking:
+                continue
             named = " ".join(packages)
             try:
-                place = provide_pinned((*packages, *more), build_context)
+                place = provide_pinned((*packages, *more), build_context, until)
             except EnvironmentFailed as problem:
                 words = problem.message.partition("\n")[0]
                 continue
@@ -105,6 +120,8 @@ def provide_pinned_tools(
                 build_context.say(f"in its own environment: {named}")
                 break
             words = "npm would have to complete it"
+            # An exact version is the same on any day, so it is not tried again.
+            lacking = packages[0] if "==" in packages[0] else ""
         else:
             instead = "it cannot run" if script else "using another version"
             build_context.say(f"{named} is not available; {instead}: {words}")

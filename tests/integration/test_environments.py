@@ -8,6 +8,7 @@ import pytest
 from agent.errors import EnvironmentFailed
 from agent.git import worktree
 from agent.setup import storage
+from repo_config.detect import Project
 from tests.deep import deep
 from tests.folders import lay_files
 from tests.integration import git_samples
@@ -120,6 +121,35 @@ def test_without_a_lock_packages_are_those_of_the_commits_day_and_its_next(setti
         made = ensure(settings, folder, index=index, committed=committed, version=version)
     assert "lib==2.0" in made.packages
     assert "--exclude-newer 2024-05-02" in made.sources[0]
+
+
+def test_a_tool_of_its_own_is_of_the_months_of_the_commit_unless_the_index_tells_no_days(
+    settings, folder
+):
+    committed = int(datetime.fromisoformat("2024-05-01T08:00:00Z").timestamp())
+    with local_index.serving() as served:
+        days = {"1.0": "2024-01-01", "2.0": "2024-05-30", "3.0": "2024-06-02"}
+        files = {version: local_index.wheel("plugin", version) for version in days}
+        tools = {
+            name: local_index.wheel(name, "1.0", requires=("plugin",))
+            for name in ("dated", "undated")
+        }
+        others = [local_index.wheel(name, "1.0") for name in ("pip", "setuptools")]
+        served.add(*others, *files.values(), *tools.values())
+        served.uploaded |= {file[0]: days[version] for version, file in files.items()}
+        served.uploaded |= dict.fromkeys((others[1][0], tools["dated"][0]), "2024-01-01")
+        pins = {name: (f"{name}==1.0",) for name in tools}
+        project = Project.model_construct(tool_pins=pins, types=())
+        version = ".".join(ensure(settings, folder).interpreter.version.split(".")[:2])
+        index = local(settings, served)
+        made = ensure(
+            settings, folder, index=index, committed=committed, project=project, version=version
+        )
+    found = {
+        name: next(Path(place).glob("lib/*/site-packages/plugin.py")).read_text()
+        for name, place in made.tools
+    }
+    assert found == {"dated": "version = '2.0'\n", "undated": "version = '3.0'\n"}
 
 
 def test_requirements_that_cannot_be_resolved_reach_the_reader(settings, folder):
