@@ -23,13 +23,19 @@ MISSING = "Not installed: "
 """Begins the message of a line that continues although a part cannot be installed."""
 _EXPORTED = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
 _INSTALLED = "/tmp/installed.txt"  # noqa: S108
+_EXTRAS = "/tmp/extras.txt"  # noqa: S108
 #: An optional part must not use up the time of all others.
 _BRIEFLY = "timeout 300"
 _OR_NOT = f'|| echo "{MISSING}extras and groups that are not for the tests"'
 #: Names of extras, groups and files for the tests, and for developers of the project.
 _TESTS = re.compile(r"(?:^|[-_./])(?:tests?|testing)(?:$|[-_./])")
 _DEVELOPMENT = re.compile(r"(?:^|[-_./])(?:dev|develop|development)(?:$|[-_./])")
-#: Tried where only a build knows the extras: uv only warns about one that does not exist.
+#: Lists extras that only the built metadata has.
+_FIND_EXTRAS = (
+    """sed -n 's/^Provides-Extra: //p' "$(dirname "$(grep -l editable"""
+    f' "$VIRTUAL_ENV"/lib/*/*/*/direct_url.json)")/METADATA" > {_EXTRAS} || true'
+)
+#: Tried where extras are not known: uv only warns about one that does not exist.
 _USUAL_EXTRAS = ("test", "tests", "testing")
 _REQUIREMENTS = re.compile(
     r"(?:[\w.-]*require[\w.-]*/[\w./-]+|(?:tests?/)?[\w.-]*require[\w.-]*)\.(?:txt|pip)",
@@ -154,14 +160,20 @@ def _write_install(files: ProjectFiles, day: str | None) -> tuple[str, ...]:
         for option, part in zip(options, parts, strict=True)
         for name in part.others
     ]
-    if _is_installed(files) and not _is_declared(files):
-        others.append("-e .[dev]")
     keep = f"uv pip freeze --exclude-editable > {_INSTALLED}"
-    if not others:
-        return lines
+    if _is_installed(files) and not _is_declared(files):
+        declaring = "setup.py" if files.has_file("setup.py") else "pyproject.toml"
+        part = f"-r {declaring} --extra $part"
+        lines += (_FIND_EXTRAS, keep, _add_each(install, f"$(cat {_EXTRAS})", part))
+    elif others:
+        lines += (keep,)
+    return (*lines, _add_each(install, shlex.join(others), "$part")) if others else lines
+
+
+def _add_each(install: str, parts: str, part: str) -> str:
     # Packages that are installed for the tests keep their versions.
-    add = f'{_BRIEFLY} {install} -c {_INSTALLED} $part || echo "{MISSING}$part"'
-    return (*lines, keep, f"for part in {shlex.join(others)}; do {add}; done")
+    add = f'{_BRIEFLY} {install} -c {_INSTALLED} {part} || echo "{MISSING}{part}"'
+    return f"for part in {parts}; do {add}; done"
 
 
 def _write_needed(
@@ -238,10 +250,18 @@ def _list_hatch_requirements(files: ProjectFiles) -> Iterator[str]:
 
 
 def _list_files(files: ProjectFiles) -> _Parts:
-    """List files of requirements; plain ones are needed in addition to the one for the tests."""
+    """List files of requirements; plain ones are needed in addition to those for the tests."""
     listed = [path for path in files.paths if _REQUIREMENTS.fullmatch(path)]
+    special = [path for path in listed if _TESTS.search(path) or _DEVELOPMENT.search(path)]
+    variants = {path for path in listed if any(_is_variant(path, usual) for usual in special)}
     plain = [path for path in listed if path in _PLAIN]
-    parts = _Parts.divide(path for path in listed if path not in plain)
-    # Others may be variants that cannot be installed beside it, such as `tests-min.txt`.
-    tests = sorted(parts.tests, key=len)[:1]
-    return _Parts((*plain, *tests), (*plain, *parts.every))
+    parts = _Parts.divide(path for path in listed if path not in {*plain, *variants})
+    return _Parts((*plain, *parts.tests), (*plain, *parts.every))
+
+
+def _is_variant(path: str, usual: str) -> bool:
+    """Check for other versions of the same packages: `tests-min.txt` next to `tests.txt`."""
+    parts, originals = (text.rpartition(".")[0].split("/") for text in (path, usual))
+    pairs = zip(parts, originals, strict=False)
+    is_longer = (re.match(rf"{re.escape(start)}(?:[-_.]|\Z)", part) for part, start in pairs)
+    return parts != originals and len(parts) == len(originals) and all(is_longer)

@@ -85,6 +85,18 @@ def write(files: dict[str, str], lock: str = "") -> tuple[str, ...]:
         ),
         (
             "",
+            # Of the same purpose the plain one.
+            {
+                "requirements.txt": "",
+                "requirements/tests.txt": "",
+                "requirements/tests-min.txt": "",
+                "requirements-min/tests-min.txt": "",
+                "tests/data/notes.txt": "",
+            },
+            (f"{INSTALL} -r requirements.txt -r requirements/tests.txt",),
+        ),
+        (
+            "",
             # What the tests want has another purpose than the plain file.
             {"requirements.txt": "", "requirements-test.txt": ""},
             (f"{INSTALL} -r requirements.txt -r requirements-test.txt",),
@@ -146,25 +158,6 @@ typing = []
                     f"{EXTRAS_OF_OTHERS} '--group dev' '--group typing' '-r requirements-mypy.txt'"
                 ),
             ),
-        ),
-        (
-            # Another file for the tests may be a variant of the first.
-            "",
-            {
-                "requirements.txt": "",
-                "requirements/tests.txt": "",
-                "requirements/tests-min.txt": "",
-                "tests/data/notes.txt": "",
-            },
-            (f"{INSTALL} -r requirements.txt -r requirements/tests.txt",),
-            (KEEP, add_each("'-r requirements/tests-min.txt'")),
-        ),
-        (
-            # Only a build knows the extras.
-            "",
-            {"setup.py": ""},
-            (f"{INSTALL} -e '.[test,tests,testing]'",),
-            (KEEP, add_each("'-e .[dev]'")),
         ),
         (
             # None is called for tests.
