@@ -3,7 +3,7 @@
 import pytest
 
 from agent.editing.preparation import MeasuredBase
-from agent.models.checks import CheckItem, CheckReport, CommandRun, Status, TestRun
+from agent.models.checks import CheckReport, CommandRun, Status, TestRun
 from agent.models.run import Reason
 from agent.stages import report
 from tests.fakes import FakeCodeHost
@@ -41,14 +41,3 @@ def test_an_owner_is_told_what_ran_and_that_tests_are_missing(
     assert [check.name for check in outcome.base.checks] == [
         result.name for result in results if result.status is not Status.ABSENT
     ]
-
-
-def test_the_errors_of_failing_tests_are_counted_by_kind(tmp_path):
-    made = code_host_runs.prepared(tmp_path / "repo", tmp_path / "home")
-    desk, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
-    texts = "E   OSError: 7", "E   ValueError: x", "E   OSError: 8"
-    items = [CheckItem(item_id=text, outcome="failed", text=text) for text in texts]
-    red = TestRun(name="tests", status=Status.FAILED, items=items)
-    base = CheckReport(side="base", commit=made.checkout.commit, results=(red,))
-    [check] = report.report_base(made, MeasuredBase(made, base), desk).base.checks
-    assert check.causes == ("2 x OSError: 7", "1 x ValueError: x")
