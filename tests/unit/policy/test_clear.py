@@ -75,7 +75,7 @@ def test_clear_holds_a_change_against_the_files_and_the_configuration_of_the_bas
     change = Change(base_commit=commit, files=(good,))
     cleared = policy.clear_change(change, TICKET, prepared, desk)
     assert cleared.findings == ()
-    assert f"{len(registry.OF_CHANGES)} rules" in said[-1]
+    assert "all rules passed" in said[-1]
 
 
 def test_a_repository_says_what_a_rule_weighs():
