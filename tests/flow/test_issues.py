@@ -6,7 +6,7 @@ import time
 import pytest
 
 from agent.models.outcome import Outcome
-from agent.models.run import Reason
+from agent.models.run import Reason, RunState
 from tests.deep import deep
 from tests.demo.play import MAINTAINER, REPORTER
 from tests.flow.github_stories import (
@@ -217,6 +217,35 @@ def test_GH6_a_base_that_is_not_what_it_was_is_an_honest_end(begin_story, stage,
 
 
 @pytest.mark.deep
+def test_a_retry_replaces_an_open_pull_request_of_the_issue_and_else_leaves_it(begin_story, stage):
+    story = begin_story()
+    story.label()
+    first = story.assert_ready()
+
+    def retry(attempt: int) -> str:
+        """Run the issue again, and wait for the comment of its end; return that."""
+        time.sleep(1.1)  # GitHub's times are whole seconds
+        story.comment("/mergewright retry")
+        story.ended(attempt)
+        assert stage.world.hooks.drain(30)
+        return story.comments()[0].body
+
+    shown = retry(2)
+    _, second = story.pulls()
+    assert (first.state, second.state) == ("closed", "open")
+    (closing,) = (comment.body for comment in first.comments if comment.author is story.us)
+    assert f"Replaced by #{second.number}" in closing
+    wait_until(lambda: story.runs()[0].state is RunState.CLOSED, 60, "its state")
+    for words in (f"Pull request #{second.number} is ready", f"It replaces #{first.number}."):
+        assert words in shown
+    assert story.comments()[0].body == shown
+
+    story.push(".github/mergewright.yml", "limitz: {}\n", "Bound it", branch="main")
+    assert f"#{second.number} is still open." in retry(3)
+    assert second.state == "open"
+
+
+@pytest.mark.deep
 def test_a_recipe_makes_its_migration_again_after_the_one_of_the_base(begin_story):
     story = begin_story()
     story.label()
@@ -280,3 +309,20 @@ def test_GH4_a_kept_change_is_not_made_again_and_checked_again_once_its_base_has
     assert "Tests: 2 on the base branch" in outcome.sentence
     assert "moved" not in pull.body
     assert story.log().count("[edit]") == 1
+
+
+@pytest.mark.deep
+def test_GH4_a_kept_change_that_conflicts_with_its_base_is_made_anew_by_a_second_retry(begin_story):
+    story = begin_story()
+    branch = refuse_pull(story)
+    story.stage.world.faults.remove()
+    text = story.git("show", f"main:{MODELS}")
+    value = "    value = models.IntegerField(default=1)\n"
+    story.push(MODELS, text.replace(value, f"{value}    # In cents.\n"), "Say more", branch="main")
+    outcome = retry(story)
+    assert (outcome.reason, outcome.branch) == (Reason.CONFLICT, branch)
+    for words in (MODELS, branch, "made anew", "/mergewright retry"):
+        assert words in story.comments()[-1].body
+    story.comment("/mergewright retry")
+    assert story.ended(2).reason is Reason.READY
+    assert len(story.pulls()) == 1

@@ -16,6 +16,7 @@ from tests.flow.model_scripts import bash, calls, edit, submit
 from tests.folders import data_folder_with_tools
 from tests.processes import wait_until
 from tests.scripted import Said, Seen, serving
+from tests.simulator import pull_actions
 from tests.simulator.world import APP_EVENTS
 
 
@@ -181,6 +182,26 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     assert len(answering) == 1
     # Tries with a token that GitHub does not know yet are no matter of ours.
     assert len([request for request in opened.requests()[before:] if request.status != 401]) <= 64
+
+
+@pytest.mark.deep
+def test_what_was_ready_is_a_draft_where_a_round_leaves_something_to_check(opened, voice):
+    def script(seen: Seen) -> Said:
+        if "Your part is to review the diff" in seen.system:
+            remark = {"path": PATH, "line": 1, "severity": "major", "text": "Is this wanted?"}
+            return calls(("submit_review", {"approve": False, "remarks": [remark]}))
+        line = re.search(r" note = .*", opened.git("show", f"{head(opened)}:{PATH}"))[0]
+        return calls(edit(PATH, line, f"{line}  # checked"), answers((1, "done", "Said.")))
+
+    voice.script = script
+    for number in (1, 2):
+        opened.review((PATH, line_of(opened, " note = "), "Say that it is checked."))
+        outcome = follow_up(opened, number)
+        assert outcome.reason.value == "ready", outcome.sentence
+        (issue,) = opened.pulls()
+        # A person who was asked to review once decides from then on.
+        assert issue.pull.draft is outcome.pull_request.draft is (number == 1)
+        pull_actions.set_draft(issue.pull, opened.stage.world.user(REPORTER), draft=False)
 
 
 # --- what is told seldom --------------------------------------------------------------------------
