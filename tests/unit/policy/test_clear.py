@@ -10,7 +10,7 @@ from agent.errors import PolicyRefused
 from agent.models.change import Change, ChangedFile, Severity
 from agent.models.record import replace
 from agent.models.ticket import Ticket
-from agent.policy import levels, registry, ruff_contract
+from agent.policy import levels, ruff_contract
 from agent.stages import checkout, policy
 from tests import fakes
 from tests.unit.policy import cases
