@@ -166,7 +166,7 @@ def test_the_judge_of_what_acts_sees_it():
         assert acting(live) != [], live
 
 
-def test_nothing_of_foreign_words_acts_when_they_are_rendered():
+def test_UI5_nothing_of_foreign_words_acts_when_they_are_rendered():
     for live in (text for text in LIVE if "\n" not in text):
         shown = (
             sanitise.format_words(live),
