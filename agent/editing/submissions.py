@@ -69,7 +69,9 @@ class Declined(forms.Form):
 
     why: str
     fits: str
-    """What would make it fit; if it is too much for one change, the tickets to split it into."""
+    """What would make it fit."""
+    tickets: tuple[str, ...] = ()
+    """To split it into."""
     refused_by: str = Field(default="", max_length=300)
     """Path of the contributing notes that refuse changes by machines."""
 
@@ -178,7 +180,11 @@ def read_refusal(form: forms.Form, run_context: RunContext) -> RunStopped:
     if declined.refused_by:
         path = _flatten(declined.refused_by).replace("`", "")
         return RunStopped(explain_refused(f"`{path}`"), Reason.FOR_PEOPLE)
-    return RunStopped(f"{model} leaves this to a person: {reason}", Reason.FOR_PEOPLE)
+    if not declined.tickets:
+        return RunStopped(f"{model} leaves this to a person: {reason}", Reason.FOR_PEOPLE)
+    listed = "\n".join(f"- {_flatten(ticket)}" for ticket in declined.tickets[:_MOST_QUESTIONS])
+    words = f"{model} says that this is several changes: {reason}\n{listed}"
+    return RunStopped(words, Reason.TOO_LARGE)
 
 
 def explain_refused(notes: str) -> str:

@@ -68,6 +68,7 @@ class Reason(StrEnum):
     UNCLEAR = "unclear", "This run is waiting for your answers.", _HUMAN, True
     NO_RECIPE = "no_recipe", "No model is configured for this change.", _HUMAN, True
     REFUSED = "refused", "This request is not supported.", _DECLINED, True
+    TOO_LARGE = "too_large", "This is too large for one change.", _DECLINED, True
     FOR_PEOPLE = "for_people", "This change needs a person.", _DECLINED, True
     UNFIT = "repository_unfit", "This repository is not supported as it is.", _FAILED, True
     CONFIG_INVALID = "config_invalid", "The repository's configuration is invalid.", _HUMAN, True

@@ -33,6 +33,7 @@ _HERE = {
 #: The next step for a reason, for an issue and for a ticket file.
 _NEXT = {
     Reason.REFUSED: "Change the {ticket}, {again}.",
+    Reason.TOO_LARGE: "Reduce the {ticket} to its first step, {again}.",
     Reason.FOR_PEOPLE: ("Assign a person, or say in the {ticket} exactly what to change, {again}."),
     Reason.POLICY: ("Change the {ticket}, or the rule's severity in {file}, {commit}."),
     Reason.CONFIG_INVALID: (
