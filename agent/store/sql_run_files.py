@@ -5,28 +5,35 @@ Files are stored when a step begins and ends, and before any effect that others 
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
+import time
 from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import structlog
 from sqlalchemy import ColumnElement, delete, func
 from sqlmodel import Session, col, select
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from agent.errors import StoreUnavailable
+from agent.models.clock import read_clock
 from agent.store.database import Database
 from agent.store.sql_tables import RunFileRow
 from agent.telemetry.run_events import FILE_NAME as EVENTS
 from agent.telemetry.signature import FILE_NAME as SIGNATURE
 
-#: If there are so many copies of folders, which readers use, all are removed.
-_MOST_COPIES = 20
+#: The copy of a folder, which readers use, is removed if it is older than this.
+_COPY_SECONDS = 3600.0
 #: Files that only grow: just their new lines are stored.
 _GROWING = (EVENTS, "run.log")
 #: Files are stored in pieces, since PostgreSQL accepts no value of half a gigabyte.
 _PIECE_BYTES = 16 * 1024**2
+#: Seconds between attempts while the database is away; after more, the usual lease has run out.
+_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 _log = structlog.get_logger()
 
 
@@ -50,13 +57,19 @@ class SqlRunFiles:
             with self._database.read() as session:
                 number = session.exec(newest).one() or 0
             if self._shown.get(folder) != number:
-                # Old copies go; that of this run may have files that are not stored any more.
-                old = [*self._shown] if len(self._shown) >= _MOST_COPIES else []
-                for copy in (folder, *old):
-                    self._shown.pop(copy, None)
-                    shutil.rmtree(copy, ignore_errors=True)
+                # The old copy may have files that are not stored any more.
+                shutil.rmtree(folder, ignore_errors=True)
                 self._write_files(run_id, folder)
                 self._shown[folder] = number
+            with suppress(OSError):
+                os.utime(folder)
+            self._remove_unused(folder.parent)
+
+    def _remove_unused(self, copies: Path) -> None:
+        for folder in copies.iterdir():
+            if folder.stat().st_mtime < read_clock() - _COPY_SECONDS:
+                self._shown.pop(folder, None)
+                shutil.rmtree(folder, ignore_errors=True)
 
     def read(self, run_id: str, name: str) -> bytes | None:
         """Read one file of a run; None: it is not stored."""
@@ -104,18 +117,10 @@ class FolderCopy:
             for path in self._folder.iterdir():
                 try:
                     if path.is_file():
-                        self._store_file(path)
+                        _persist(partial(self._store_file, path))
                 except OSError as problem:
                     _log.warning("a file is not stored", file=path.name, problem=str(problem))
 
-    # Again and again while the database is away, for half the usual lease. A step is recorded only
-    # after its files are stored, since no later step writes them again.
-    @retry(
-        retry=retry_if_exception_type(StoreUnavailable),
-        wait=wait_exponential(0.5),
-        stop=stop_after_delay(15.0),
-        reraise=True,
-    )
     def _store_file(self, path: Path) -> None:
         facts, before = path.stat(), self._stored.get(path.name)
         if before and (before.st_mtime_ns, before.st_size) == (facts.st_mtime_ns, facts.st_size):
@@ -144,3 +149,15 @@ class FolderCopy:
             piece = content[start : start + _PIECE_BYTES]
             session.add(RunFileRow(run_id=self._run_id, name=name, content=piece))
             session.flush()
+
+
+def _persist(store: Callable[[], None]) -> None:
+    """Call `store`, again and again while the database is away.
+
+    A step is recorded only after its files are stored, since no later step writes them again.
+    """
+    for pause in _PAUSES:
+        with suppress(StoreUnavailable):
+            return store()
+        time.sleep(pause)
+    return store()

@@ -1,9 +1,9 @@
 """The folder of a run in the database of a fleet, also while the connection fails."""
 
+import os
 from contextlib import closing, contextmanager
 
 import pytest
-from tenacity import stop_after_attempt
 from typer.testing import CliRunner
 
 from agent.cli import runs
@@ -11,7 +11,8 @@ from agent.desk import Desk
 from agent.errors import StoreUnavailable, Superseded
 from agent.runs import executor
 from agent.settings import Settings
-from agent.store.sql_run_files import FolderCopy, SqlRunFiles
+from agent.store import sql_run_files
+from agent.store.sql_run_files import SqlRunFiles
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import signature
 from agent.telemetry.run_events import FILE_NAME, RunEvents
@@ -50,7 +51,7 @@ class Fleet:
 
 @pytest.fixture
 def fleet(tmp_path, monkeypatch):
-    monkeypatch.setattr(FolderCopy._store_file.retry, "stop", stop_after_attempt(1))
+    monkeypatch.setattr(sql_run_files, "_PAUSES", ())
     with closing(SqlRunStore(tmp_path)) as store:
         yield Fleet(store)
 
@@ -88,10 +89,20 @@ def test_whole_lines_are_stored_each_once(fleet, tmp_path, fault):
     assert fleet.stored() == path.read_bytes()
 
 
+def test_an_old_copy_that_is_shown_again_stays(fleet, tmp_path):
+    events = fleet.carry(tmp_path / "run")
+    events.append("run", "began")
+    events.store()
+    copy = tmp_path / "copies" / "r1"
+    for _ in range(2):
+        fleet.files.show(fleet.run_id, copy)
+        assert (copy / FILE_NAME).exists()
+        os.utime(copy, (0, 0))
+
+
 def test_files_are_stored_again_while_the_database_is_away(fleet, tmp_path, monkeypatch):
-    stored = FolderCopy._store_file.retry
-    monkeypatch.setattr(stored, "stop", stop_after_attempt(2))
-    monkeypatch.setattr(stored, "sleep", lambda seconds: setattr(fleet, "fault", ""))
+    monkeypatch.setattr(sql_run_files, "_PAUSES", (0.5,))
+    monkeypatch.setattr(sql_run_files.time, "sleep", lambda seconds: setattr(fleet, "fault", ""))
     copy = fleet.files.open(fleet.run_id, tmp_path)
     (tmp_path / "change.patch").write_bytes(b"diff")
     fleet.fault = "down"
