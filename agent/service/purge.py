@@ -38,6 +38,7 @@ def purge_data(
     if not is_dry:
         engine.forget_segments(loaded.home, secret_values.find_database(loaded), runs)
         _purge_runs(loaded, store, scope, runs)
+        store.purges.blank_pauses(scope)
         for place in mirrors:
             folders.delete_folder(place)
     if not is_dry and store.files is None:

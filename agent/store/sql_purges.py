@@ -7,20 +7,19 @@ stay valid.
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Text, cast, delete, func, or_
-from sqlmodel import col, select, update
+from sqlmodel import col, select
 
 from agent.models.outcome import Outcome
 from agent.models.record import replace
 from agent.models.run import Run, RunState
 from agent.store.database import Database
 from agent.store.purge_scope import PurgeScope
-from agent.store.sql_tables import GuidanceRow, RunRow
+from agent.store.sql_tables import GuidanceRow, PauseRow, RunRow
 
 _TEXTS = [
     cast(column, Text)
     for column in (RunRow.run, RunRow.outcome, RunRow.stop_request, RunRow.follow_up_requests)
 ]
-_PURGED = ("stop_request", "waits_for", "plan_asked", "follow_up_requests", "pull", "head")
 #: Number of rows whose texts are read at a time.
 _AT_ONCE = 200
 
@@ -76,25 +75,21 @@ class SqlPurges:
             row = session.get(RunRow, run_id)
             if row is None or row.active:
                 return
-            about = row.run.follow_up
-            run = Run(
-                run_id=run_id,
-                repository="",
-                ticket="",
-                attempt=row.attempt,
-                started=row.run.started,
-                follow_up=replace(about, by="") if about else None,
-            )
-            outcome = row.outcome and _blank_outcome(row.outcome, has_repository=has_repository)
-            texts = dict.fromkeys(("title", "person", "sentence"), "")
-            if not has_repository:
-                texts["repository"] = ""
-            # By a statement, so that the columns of statistics stay. Without its pull request and
-            # commit, the run gets no follow-up.
-            values = {**texts, **dict.fromkeys(_PURGED), "purged_at": now}
-            blanked = update(RunRow).where(col(RunRow.run_id) == run_id)
-            session.execute(blanked.values(run=run, outcome=outcome, **values))
+            row.run = _blank_run(row.run, has_repository=has_repository)
+            if row.outcome:
+                row.outcome = _blank_outcome(row.outcome, has_repository=has_repository)
+            row.repository = row.repository if has_repository else ""
+            row.title, row.purged_at = "", now
+            row.stop_request = row.waits_for = row.plan_asked = row.follow_up_requests = None
+            # Without its pull request and commit, the run gets no follow-up.
+            row.pull = row.head = None
             session.execute(delete(GuidanceRow).where(col(GuidanceRow.run_id) == run_id))
+
+    def blank_pauses(self, scope: PurgeScope) -> None:
+        with self._database.write() as session:
+            for row in session.exec(select(PauseRow)):
+                if scope.person and row.by.lower() == scope.person.lower():
+                    row.by = "a person"
 
     def list_known(self) -> dict[str, float | None]:
         """Map the id of each run to the time at which it was purged; None: it was not."""
@@ -119,6 +114,35 @@ def _select_scope(scope: PurgeScope) -> ColumnElement[bool]:
 
 def _is_by(person: str) -> ColumnElement[bool]:
     return func.lower(GuidanceRow.by) == person.lower()
+
+
+def _blank_run(run: Run, *, has_repository: bool) -> Run:
+    snapshot, about = run.snapshot, run.follow_up
+    stays = has_repository and snapshot is not None
+    if snapshot is not None:
+        issue = snapshot.issue if stays else replace(snapshot.issue, repository="")
+        snapshot = replace(
+            snapshot,
+            issue=issue,
+            url="",
+            title="",
+            body="",
+            author="",
+            actor="",
+            actor_id=0,
+            labels=(),
+            by_label=False,  # then nothing is posted on the issue any more
+        )
+    return replace(
+        run,
+        repository=run.repository if stays else "",
+        ticket=run.ticket if stays else "",
+        snapshot=snapshot,
+        follow_up=replace(about, by="") if about else None,
+        config_text=None,
+        config_name=None,
+        base=None,
+    )
 
 
 def _blank_outcome(outcome: Outcome, *, has_repository: bool) -> Outcome:

@@ -155,7 +155,7 @@ class RunRow(SQLModel, table=True):
     @property
     def issue(self) -> str:
         """`owner/name#number`; of a ticket file the repository alone."""
-        return f"{self.repository}#{self.number}" if self.repository_id else self.repository
+        return f"{self.repository}#{self.number}" if self.run.snapshot else self.repository
 
     @property
     def seconds(self) -> float | None:
