@@ -12,7 +12,6 @@ from repo_config import ci_jobs, command_lines, tasks
 from repo_config.ci_jobs import CiJob
 from repo_config.detect import Project
 from repo_config.project_files import ProjectFiles
-from repo_config.records import replace
 from repo_config.schema import RepoConfig
 from repo_config.values import SystemPackage, VariableName
 
@@ -47,8 +46,7 @@ def _find_line(jobs: list[CiJob], files: ProjectFiles, project: Project) -> str:
         return ""
     [suite] = called
     is_same = suite.runner == first.runner and suite.script in (None, first.script)
-    same = (first._replace(args=suite.args),) * is_same
-    words = replace(project, suites=same).tests
+    words = project.with_suite(first._replace(args=suite.args)).tests if is_same else ()
     return "".join(words) if suite.args and not first.folder else ""
 
 

@@ -6,6 +6,7 @@ Owns the order of precedence and the record of the result.
 import posixpath
 import shlex
 from collections.abc import Iterator
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -70,8 +71,17 @@ class Project(BaseModel):
     """Lowest supported minor version, configured or declared, as in "3.9"; rules on syntax and
     libraries apply to it. None: none is declared."""
     django: DjangoProject | None
-    suites: tuple[SuiteCommand, ...] = ()
-    """Commands of the tests; their scripts are relative to the repository."""
+    test_runner: str | None
+    """pytest, django, or command: of `checks.tests` only the exit code is known. None: there are no
+    tests."""
+    test_script: str | None
+    """Script that starts Django's runner. None: none was found."""
+    test_args: tuple[str, ...] = ()
+    """Arguments of the runner, relative to its folder."""
+    test_folder: str = ""
+    """Folder in which it starts, below the root."""
+    more_tests: tuple[SuiteCommand, ...] = ()
+    """Further commands of the tests; the four fields above are of the first."""
     types: tuple[CheckCommand, ...] = ()
     """Commands of type checkers."""
     lint: tuple[CheckCommand, ...] = ()
@@ -105,9 +115,16 @@ class Project(BaseModel):
         return tuple(filter(None, map(self._write_tests, self.suites)))
 
     @property
-    def test_runner(self) -> str | None:
-        """Runner of the first command, as in a SuiteCommand; None: there are no tests."""
-        return self.suites[0].runner if self.suites else None
+    def suites(self) -> tuple[SuiteCommand, ...]:
+        """Commands of the tests; paths are relative to the repository."""
+        if self.test_runner is None:
+            return ()
+        first = self.test_runner, self.test_script, self.test_args, self.test_folder
+        return (SuiteCommand(*first), *self.more_tests)
+
+    def with_suite(self, suite: SuiteCommand) -> Self:
+        first = {f"test_{name}": value for name, value in suite._asdict().items()}
+        return replace(self, more_tests=(), **first)
 
     def _write_tests(self, suite: SuiteCommand) -> str:
         words, folder = ["pytest"], posixpath.join(self.root, suite.folder)
@@ -142,11 +159,14 @@ def detect_project(tree: Tree, config: RepoConfig) -> Project:
         framework=framework,
         python_version=config.python.version or versions.find_lowest_python(files),
         django=django,
-        suites=starts,
+        test_runner=None,
+        test_script=None,
         **checking_tools.find_commands(files, config)._asdict(),
         index_hosts=index_hosts.list_index_hosts(tree, config.folder),
         absent=absent_files.list_absent(whole, tree),
     )
+    if starts:
+        project = replace(project.with_suite(starts[0]), more_tests=starts[1:])
     run_here = unrun_checks.OwnChecks(
         project.commands,
         project.tests or command_lines.list_lines(config.checks.tests),
@@ -173,7 +193,7 @@ def _move_up(project: Project, folder: str) -> Project:
     def move(path: str) -> str:
         return f"{folder}/{path}".strip("/")
 
-    django = project.django
+    django, script = project.django, project.test_script
     if django is not None:
         path = tuple(map(move, django.python_path))
         django = replace(django, manage=django.manage and move(django.manage), python_path=path)
@@ -181,8 +201,10 @@ def _move_up(project: Project, folder: str) -> Project:
         project,
         root=folder,
         django=django,
-        suites=tuple(
-            suite._replace(script=suite.script and move(suite.script)) for suite in project.suites
+        test_script=script and move(script),
+        more_tests=tuple(
+            suite._replace(script=suite.script and move(suite.script))
+            for suite in project.more_tests
         ),
     )
 

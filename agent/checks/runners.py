@@ -109,10 +109,8 @@ def _whole_paths(paths: Sequence[str]) -> list[str]:
 
 def _enter_folder(site: Site) -> Site:
     """Return the site, with the folder in which the tests' command starts as the project's root."""
-    [first, *others] = site.project.suites
-    root = posixpath.join(site.project.root, first.folder).rstrip("/")
-    suites = (first._replace(folder=""), *others)
-    return dataclasses.replace(site, project=replace(site.project, root=root, suites=suites))
+    root = posixpath.join(site.project.root, site.project.test_folder).rstrip("/")
+    return dataclasses.replace(site, project=replace(site.project, root=root, test_folder=""))
 
 
 def _list_variables(site: Site, start: str | None = None) -> dict[str, str]:
@@ -126,7 +124,7 @@ def _list_variables(site: Site, start: str | None = None) -> dict[str, str]:
         if not site.has_package("pytest-django") or not _needs_settings(site):
             return {}
         environ["DJANGO_SETTINGS_MODULE"] = str(site.settings_module)
-    elif site.project.suites[0].script:
+    elif site.project.test_script:
         return {}
     # `python -m` puts the root on the path.
     folders = site.project.django.python_path if site.project.django else ()
@@ -148,9 +146,8 @@ def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     manage.py looks for tests in the folder in which it starts. It starts in its own folder, unless
     that has no tests or an argument is a path from the root.
     """
-    root, (runner, path, args, _) = site.project.root, site.project.suites[0]
-    words = args
-    if runner == "pytest":
+    path, root, words = site.project.test_script, site.project.root, site.project.test_args
+    if site.project.test_runner == "pytest":
         return root, ("-m", "pytest", *words)
     if site.settings_module and (_needs_settings(site) or not path):
         words = (f"--settings={site.settings_module}", *words)
@@ -161,7 +158,7 @@ def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     if name != "manage.py":
         return root, (from_root, *words)
     script_folder, top = site.tree / folder, site.tree / root
-    named = [word for word in args if word[:1] not in ("-", "/", ".")]
+    named = [word for word in site.project.test_args if word[:1] not in ("-", "/", ".")]
     # Unlike Path.exists, this returns False for a name that is too long.
     is_from_root = any(
         exists(top / word) and not exists(script_folder / word)  # noqa: PTH110

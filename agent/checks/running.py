@@ -207,7 +207,7 @@ def run_check(
     services did not start is unverified. The commands of the tests run one after another, each in
     a sandbox of its own.
     """
-    if isinstance(check, Suite) and len(site.project.suites) > 1:
+    if isinstance(check, Suite) and site.project.more_tests:
         runs = _run_each(check, site, sandbox, say, cancelled)
         return cast(RunT, join_runs(runs))
     for is_last in (False, True):
@@ -242,7 +242,7 @@ def _run_each(
     runs: list[TestRun] = []
     until = time.monotonic() + site.test_limits().seconds
     for command in site.project.suites:
-        place = dataclasses.replace(site, project=replace(site.project, suites=(command,)))
+        place = dataclasses.replace(site, project=site.project.with_suite(command))
         left = max(until - time.monotonic(), LEAST_SECONDS)
         run = run_check(suite, place.limit_seconds(left), sandbox, say, cancelled)
         runs.append(accept_empty(run) if suite.only else run)

@@ -28,12 +28,10 @@ class DictTree:
 
 def make_project(**detected: object) -> Project:
     """Make a project of which nothing is detected but this; checks are command lines."""
-    nothing = {"framework": "none", "python_version": None, "django": None}
-    runner, more = detected.pop("test_runner", None), detected.pop("more_tests", ())
-    first = {name: detected.pop(f"test_{name}", None) for name in ("script", "args", "folder")}
-    if runner:
-        given = {name: value for name, value in first.items() if value}
-        detected["suites"] = (command_lines.SuiteCommand(runner, **given), *more)
+    nothing = {
+        "framework": "none", "python_version": None, "django": None, "test_runner": None,
+        "test_script": None,
+    }  # fmt: skip
     for kind in ("lint", "types", "extra"):
         lines: Any = detected.get(kind, ())
         detected[kind] = tuple(map(command_lines.read_command, lines))

@@ -104,7 +104,6 @@ def test_once_a_result_is_enough_the_others_are_ended(linted: Site) -> None:
 def test_a_test_that_fails_has_the_line_in_which_it_does(
     linted: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    linted = dataclasses.replace(linted, project=make_project(test_runner="pytest"))
     (linted.tree / "test_a.py").write_text("def test_a():\n    assert total() == 3\n")
     item = CheckItem(item_id="t", outcome="failed", place="test_a.py:2")
     made = TestRun(name="tests", status=Status.FAILED, items=(item,))

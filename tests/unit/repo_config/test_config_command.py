@@ -47,7 +47,7 @@ def test_links_and_folders_of_tools_are_not_read(repo):
     report = json.loads(run("check", "--repo", repo, "--json").output)
     assert report["detected"]["types"] == []
     assert report["detected"]["lint"] == []
-    assert report["detected"]["suites"] == [["django", "manage.py", [], ""]]
+    assert report["detected"]["test_runner"] == "django"
 
 
 def test_a_configuration_that_is_a_link_is_refused_not_passed_over(repo):

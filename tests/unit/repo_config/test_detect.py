@@ -3,7 +3,7 @@
 import pytest
 
 from repo_config import detect, load
-from repo_config.command_lines import CheckCommand, SuiteCommand
+from repo_config.command_lines import CheckCommand
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 
@@ -61,7 +61,8 @@ def test_a_django_site_with_manage_py(tree):
         django=DjangoProject(
             settings_module="config.settings.dev", manage="manage.py", python_path=("",)
         ),
-        suites=(SuiteCommand("django", "manage.py"),),
+        test_runner="django",
+        test_script="manage.py",
         types=(tool("mypy", "config", "shop"),),
         lint=(tool("flake8"), tool("black", "--check", ".")),
     )
@@ -94,9 +95,9 @@ def test_settings_are_found_where_projects_name_them(tree, files, module):
 def test_modules_that_pytest_does_not_look_for_are_named_to_it(tree):
     files = {"app/x.py": "", "tests.py": TESTS, "docs/tests.py": TESTS}
     args = ("-o", "python_files=test_*.py *_test.py tests.py")
-    assert [suite.args for suite in detected(tree(files)).suites] == [args]
+    assert detected(tree(files)).test_args == args
     for more in ({"x_test.py": TESTS}, {"pytest.ini": "[pytest]\npython_files = tests.py\n"}):
-        assert [suite.args for suite in detected(tree(files | more)).suites] == [()]
+        assert detected(tree(files | more)).test_args == ()
 
 
 PLAIN = {
@@ -137,7 +138,7 @@ checks: {tests: python go.py -v 2, types: off, lint: [black src, make lint, blac
     assert project.django == DjangoProject(
         settings_module="z.settings", manage="other/manage.py", python_path=("other", "")
     )
-    assert [suite[:2] for suite in project.suites] == [("django", "go.py")]
+    assert (project.test_runner, project.test_script) == ("django", "go.py")
     assert (project.tests, project.types) == (("python go.py -v 2",), ())
     assert [(one.name, one.tool) for one in (*project.lint, *project.extra)] == [
         ("black", "black"), ("make lint", ""), ("black tests", "black"), ("black src", "black"),
@@ -155,6 +156,10 @@ def test_tests_may_be_run_by_several_commands(tree):
         ("django", "app/manage.py"), ("pytest", None), ("django", "app/run.py"), ("pytest", None),
         ("django", "app/more/run.py"),
     ]  # fmt: skip
+    only = project.with_suite(project.suites[1])
+    assert (only.test_runner, only.test_args, only.tests) == ("pytest", ("api",), ("pytest api",))
+    below = project.with_suite(project.suites[3])
+    assert (below.root, below.test_folder, below.tests) == ("app", "more", (given[3],))
 
 
 def test_nothing_of_the_repository_is_run(tree, tmp_path):

@@ -36,7 +36,7 @@ def test_only_the_folder_counts_and_its_paths_are_those_of_the_repository():
     assert project.root == "api"
     assert project.python_version == "3.10"
     assert [command.line for command in project.commands] == ["ruff check --no-fix ."]
-    assert project.suites == (("django", "api/runtests.py", (), ""),)
+    assert (project.test_runner, project.test_script) == ("django", "api/runtests.py")
     assert project.django is not None
     assert project.django.manage == "api/src/manage.py"
     assert project.django.python_path == ("api/src", "api")

@@ -5,8 +5,7 @@ import pytest
 from agent.models.change import Change, ChangedFile
 from agent.policy import gate_files
 from agent.policy.change_context import ChangeContext
-from repo_config import rule_files
-from repo_config.command_lines import SuiteCommand
+from repo_config import command_lines, rule_files
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
 from tests.unit.trees import DictTree
@@ -17,7 +16,9 @@ PROJECT = Project(
     django=DjangoProject(
         settings_module="site.conf", manage="backend/start.py", python_path=("backend", "")
     ),
-    suites=tuple(SuiteCommand("django", path) for path in ("tests/run.py", "more/run.py")),
+    test_runner="django",
+    test_script="tests/run.py",
+    more_tests=(command_lines.SuiteCommand("django", "more/run.py"),),
 )
 DECIDE = [
     "shop/tests/conftest.py", "tox.ini", "Manage.py", "a/usercustomize.py", "x.pth", "tests/run.py",

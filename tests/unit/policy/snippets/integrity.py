@@ -1,14 +1,12 @@
 """Tests that a change edits, and modules that it breaks or puts in the place of others."""
 
-from repo_config.command_lines import SuiteCommand
 from tests.unit.policy.cases import Cases, Snippet
 
 _PATH = "tests/test_cart.py"
 
 
 def _hidden(after: str | None, before: str, path: str = _PATH, runner: str = "command") -> Snippet:
-    suites = (SuiteCommand(runner),)
-    return Snippet({path: after}, base={path: before}, project={"suites": suites})
+    return Snippet({path: after}, base={path: before}, project={"test_runner": runner})
 
 
 _TESTS = "def test_a(): assert f() == 1\n\n\ndef test_b(): assert g()\n"
