@@ -60,7 +60,7 @@ def purge(
     dry_run: DryRun = False,
     as_json: terminal.Json = False,
 ) -> None:
-    """Delete texts and names of runs that are over: tickets, comments, logs, records.
+    """Delete texts and names of runs that are over: tickets, comments, logs, records, deliveries.
 
     Times, outcomes, cost and the signatures of logs stay, so `mergewright verify` still works.
     The audit log stays. Works while the service runs. What is deleted cannot be restored.
@@ -88,6 +88,7 @@ def purge(
     print("Would be deleted, with texts, names and logs:" if dry_run else "Deleted:")
     rows = [
         ("runs", f"{len(report.runs):,}  {sanitise.list_some(report.runs, _SHOWN)}"),
+        ("deliveries", f"{report.deliveries:,}"),
         ("copies of repositories", f"{report.mirrors:,}"),
     ]
     terminal.show_table(("", ""), rows)

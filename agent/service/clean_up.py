@@ -61,7 +61,7 @@ class Cleaner:
             "environments": lambda: storage.remove_unused(self._settings),
             "files": lambda: _remove_files(self._home, self._clock.now() - _HOUR),
             "records": lambda: self._engine.forget_before(before, self._store.list_active_ids()),
-            "deliveries": lambda: self._inbox.prune(now),
+            "deliveries": lambda: self._inbox.prune(now, before),
             "texts of runs": lambda: purge.purge_old_runs(self._settings, self._store, before),
             "audit entries": lambda: self._store.audit.forget_before(now - _AUDIT_DAYS * _DAY),
             "folders": lambda: self._remove_folders(before),

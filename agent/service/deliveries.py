@@ -157,7 +157,7 @@ class Intake:
         if outcome == "stopped" and run is not None:
             # The stop is in the store, which the workers read.
             _log.info("asked to stop", run=run.run_id, reason=reason)
-        self._inbox.record_decision(name, outcome)
+        self._inbox.record_decision(name, outcome, reason)
         (_log.debug if is_routine else _log.info)(outcome, reason=reason)
         if outcome == "accepted" and run is not None:
             self._alive()

@@ -144,14 +144,18 @@ class Worker:
 
         watched = self._make_watched_loops(heartbeat)
         self._engine.launch()
+        self._lease.set_ready(ready=True)
         try:
             for thread in (*watched, self._repeat("clean-up", clean)):
                 thread.start()
             number = self._lease.number
             _log.info("working", home=str(self._settings.home), worker=number)
-            watch_heartbeat(self._inbox, heartbeat, watched, self._stop)
+            watch_heartbeat(self._inbox, heartbeat, watched, self._stop, self._lease.leads)
         finally:
-            watched[0].join(_LEAVE_SECONDS)
+            intake = watched[0]
+            intake.join(_LEAVE_SECONDS)
+            if not intake.is_alive():
+                self._lease.set_ready(ready=False)
             if not self._engine.drain(_DRAIN_SECONDS):
                 _log.warning("a step was interrupted; another worker repeats it")
             self._lease.release()
@@ -223,6 +227,7 @@ def watch_heartbeat(
     heartbeat: Heartbeat,
     threads: Sequence[threading.Thread],
     stop: threading.Event,
+    leads: Callable[[], bool],
 ) -> None:
     """Record a heartbeat every second while all loops are alive, until stopped.
 
@@ -230,6 +235,7 @@ def watch_heartbeat(
 
     Args:
         heartbeat: Heartbeat of the intake.
+        leads: Whether this worker's intake decides.
 
     Raises:
         PermanentError: A loop's thread has ended; the process has to restart.
@@ -239,7 +245,8 @@ def watch_heartbeat(
             if not thread.is_alive() and not stop.is_set():
                 raise PermanentError(f"The loop {thread.name} has stopped, so no work is done.")
         if heartbeat.seconds_since_beat() < STILL_SECONDS:
-            inbox.beat()
+            with suppress(AgentError):  # if the database is away, the next beat tries again
+                inbox.beat(leads=leads())
         else:
             _log.error("the intake is stuck", seconds=round(heartbeat.seconds_since_beat()))
 
@@ -252,6 +259,19 @@ def wait_until_known(access: Access, inbox: Inbox, stop: threading.Event) -> boo
     Raises:
         SettingsInvalid: The server is not the code host, or does not know us.
     """
+    # In a thread, since a code host that hangs must delay neither heartbeats nor a stop.
+    answer: Future[None] = Future()
+    _thread("login", _connect_until_known, access, answer, stop).start()
+    while not answer.done() and not stop.is_set():
+        inbox.beat()
+        futures.wait([answer], _BEAT_SECONDS)
+    if answer.done():
+        answer.result()
+    return answer.done() and not stop.is_set()
+
+
+def _connect_until_known(access: Access, answer: Future[None], stop: threading.Event) -> None:
+    """Log in, with retries while the code host is away; any other error is the answer."""
     for pause in itertools.chain(_ASK_SECONDS, itertools.repeat(_ASK_SECONDS[-1])):
         inbox.beat()
         try:

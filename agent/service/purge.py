@@ -4,6 +4,7 @@ A run is marked as purged only after nothing of it is left elsewhere, so that an
 is repeated as a whole.
 """
 
+from contextlib import closing
 from pathlib import Path
 
 from agent import secret_values
@@ -23,6 +24,7 @@ class PurgeReport(Record):
     runs: tuple[str, ...]
     """Ids of the runs that lose texts, names, logs and records."""
     issues: tuple[str, ...]
+    deliveries: int
     mirrors: int
     active_runs: int
 
@@ -32,21 +34,25 @@ def purge_data(
 ) -> PurgeReport:
     """Delete the data of a scope; with `is_dry` only report them."""
     runs, active = store.purges.find_runs(scope)
-    addresses = {run.address for run in runs if run.issue and scope.repository}
-    mirrors = {remote.locate_mirror(address, loaded.home / "mirrors") for address in addresses}
-    mirrors = set(filter(Path.exists, mirrors))
-    if not is_dry:
-        engine.forget_segments(loaded.home, secret_values.find_database(loaded), runs)
-        _purge_runs(loaded, store, scope, runs)
-        store.purges.blank_pauses(scope)
-        for place in mirrors:
-            folders.delete_folder(place)
+    with closing(sql_inbox.open_inbox(loaded)) as inbox:
+        deliveries = inbox.find_texts(scope)
+        addresses = {run.address for run in runs if run.issue and scope.repository}
+        mirrors = {remote.locate_mirror(address, loaded.home / "mirrors") for address in addresses}
+        mirrors = set(filter(Path.exists, mirrors))
+        if not is_dry:
+            inbox.blank(deliveries)
+            engine.forget_segments(loaded.home, secret_values.find_database(loaded), runs)
+            _purge_runs(loaded, store, scope, runs)
+            store.purges.blank_pauses(scope)
+            for place in mirrors:
+                folders.delete_folder(place)
     if not is_dry and store.files is None:
         for name in (sql_run_store.FILE_NAME, sql_inbox.FILE_NAME, engine.FILE_NAME):
             database.overwrite_free_pages(loaded.home / name)
     return PurgeReport(
         runs=tuple(run.run_id for run in runs),
         issues=tuple(sorted({run.issue for run in runs if run.issue})),
+        deliveries=len(deliveries),
         mirrors=len(mirrors),
         active_runs=active,
     )

@@ -16,11 +16,14 @@ class PurgeScope(NamedTuple):
 
     @property
     def pattern(self) -> re.Pattern[str] | None:
-        """Pattern of stored texts about the person; None: no person's data are deleted."""
-        if not self.person:
+        """Pattern of stored texts about the repository or the person."""
+        if self.repository:
+            expression = rf'"repository": ?"{re.escape(self.repository)}"'
+        elif self.person:
+            name = rf"(?<![\w-]){re.escape(self.person)}(?![\w-])"
+            # Our sentences name people anywhere; each is the key's value, or a column without JSON.
+            sentence = rf'(?:^[^{{]|"sentence": ?")[^"]*{name}|^{name}'
+            expression = rf'"(?:author|actor|by)": ?"{name}"|@{name}|{sentence}'
+        else:
             return None
-        name = rf"(?<![\w-]){re.escape(self.person)}(?![\w-])"
-        # Our sentences name people anywhere; each is the key's value, or a column without JSON.
-        sentence = rf'(?:^[^{{]|"sentence": ?")[^"]*{name}|^{name}'
-        expression = rf'"(?:author|actor|by)": ?"{name}"|@{name}|{sentence}'
         return re.compile(expression, re.IGNORECASE | re.MULTILINE)

@@ -8,9 +8,9 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import BigInteger, Index, Integer, Table, column, func, table, text
+from sqlalchemy import BigInteger, Index, Integer, Table, func, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Field, SQLModel, col, select
 
@@ -19,10 +19,15 @@ from agent.errors import StoreUnavailable, StoreUnusable
 from agent.models.ticket import Delivery
 from agent.settings import HEARTBEAT, Settings
 from agent.store.database import Database
+from agent.store.purge_scope import PurgeScope
 
 FILE_NAME = "inbox.sqlite"
 #: GitHub redelivers for up to 30 days; rows stay longer.
 _KEPT_SECONDS = 35 * 86_400.0
+_BEAT = "intake"
+#: Values of a delivery whose texts were deleted.
+_BLANK = {"body": b"", "reason": ""}
+_AT_ONCE = 500
 
 
 class DeliveryRow(SQLModel, table=True):
@@ -42,11 +47,9 @@ class DeliveryRow(SQLModel, table=True):
     """Not used any more, but processes of the previous version still write it."""
     received_at: float
     body: bytes
-    """Empty once the delivery is decided."""
     outcome: str | None = None
     """None: the delivery is still unread."""
     reason: str = ""
-    """Empty. Earlier versions stored the reason of a decision here."""
 
     __table_args__ = (
         Index(
@@ -58,9 +61,17 @@ class DeliveryRow(SQLModel, table=True):
     )
 
 
+class HeartbeatRow(SQLModel, table=True):
+    __tablename__ = "heartbeats"
+
+    name: str = Field(primary_key=True)
+    at: float
+    """Seconds since the epoch, by the database's clock."""
+
+
 _ROWS: Table = DeliveryRow.__table__  # type: ignore[attr-defined]
-#: The workers of a fleet (`sql_tables.LeaseRow`), of which a listener reads nothing else.
-_LEASES = table("worker_lease", column("last_seen"))
+_TABLES = [_ROWS, HeartbeatRow.metadata.tables[HeartbeatRow.__tablename__]]
+_SERVER_NOW: Any = func.extract("epoch", func.clock_timestamp())
 ReceiptStatus = Literal["accepted", "duplicate", "ignored"]
 
 
@@ -87,7 +98,7 @@ class Inbox:
         self.is_shared = url is not None
         """Whether the inbox is on a server, which a fleet shares."""
         self._one = threading.Lock()
-        self._database = Database(self.path, [_ROWS], url=url, busy_seconds=4.0)
+        self._database = Database(self.path, _TABLES, url=url, busy_seconds=4.0)
         new = (postgresql.insert if url else sqlite.insert)(_ROWS).on_conflict_do_nothing()
         self._add_new = new.returning(_ROWS.c.delivery_id)
         self.name = self._database.name
@@ -118,11 +129,11 @@ class Inbox:
         with self._database.read() as session:
             return session.exec(unread.order_by(col(DeliveryRow.number)).limit(limit)).all()
 
-    def record_decision(self, delivery_id: str, outcome: str) -> None:
-        """Record a decision; the delivery then counts as read, and loses its texts."""
+    def record_decision(self, delivery_id: str, outcome: str, reason: str) -> None:
+        """Record a decision; the delivery then counts as read. The last decision counts."""
         decided = _ROWS.update().where(_ROWS.c.delivery_id == delivery_id)
         with self._one, self._database.connect() as connection:
-            connection.execute(decided.values(outcome=outcome, body=b"", reason=""))
+            connection.execute(decided.values(outcome=outcome, reason=reason))
 
     def find(self, delivery_id: str) -> DeliveryRow | None:
         wanted = select(DeliveryRow).where(col(DeliveryRow.delivery_id) == delivery_id)
@@ -148,31 +159,63 @@ class Inbox:
         self._database.prove_writable()
         self._require_same_file()
 
-    def beat(self) -> None:
-        """Record a heartbeat of the worker, in its data folder."""
+    def beat(self, *, leads: bool = True) -> None:
+        """Record a heartbeat of the inbox's reader.
+
+        Args:
+            leads: Whether this process reads the inbox; others only touch the file in their folder.
+        """
         with suppress(OSError):
             self._heartbeat.touch(mode=0o600)
+        if leads and self.is_shared:
+            with suppress(StoreUnavailable), self._database.write() as session:
+                session.merge(HeartbeatRow(name=_BEAT, at=_SERVER_NOW))
 
     def read_last_beat(self) -> float | None:
-        """Return a worker's last heartbeat, in seconds since the epoch; None: there was none."""
+        """Return the reader's last heartbeat, in seconds since the epoch; None: there was none."""
         if self.is_shared:
             with suppress(StoreUnavailable), self._database.read() as session:
-                return session.execute(select(func.max(_LEASES.c.last_seen))).scalar()
+                beat = session.get(HeartbeatRow, _BEAT)
+                return beat.at if beat else None
         with suppress(OSError):
             return self._heartbeat.stat().st_mtime
         return None
 
-    def prune(self, now: float) -> int:
+    def prune(self, now: float, before: float = 0.0) -> int:
         """Remove old decided deliveries; return their number.
 
         Unread deliveries stay, however old. If a removed one came again, it would count as new.
+
+        Args:
+            before: Decided deliveries that were received before this time, in seconds since the
+                epoch, lose their texts.
         """
         decided, old = _ROWS.c.outcome.is_not(None), _ROWS.c.received_at < now - _KEPT_SECONDS
-        # Earlier versions kept the texts of decided deliveries.
-        worded = (_ROWS.c.body != b"") | (_ROWS.c.reason != "")
+        worded = (_ROWS.c.received_at < before) & ((_ROWS.c.body != b"") | (_ROWS.c.reason != ""))
         with self._one, self._database.connect() as connection:
-            connection.execute(_ROWS.update().where(decided, worded).values(body=b"", reason=""))
-            return connection.execute(_ROWS.delete().where(decided, old)).rowcount
+            removed = connection.execute(_ROWS.delete().where(decided, old)).rowcount
+            blanked = _ROWS.update().where(decided, worded).values(_BLANK)
+            return removed + connection.execute(blanked).rowcount
+
+    def find_texts(self, scope: PurgeScope) -> list[int]:
+        """Return the numbers of decided deliveries whose texts are within the scope."""
+        pattern, numbers = scope.pattern, []
+        columns = _ROWS.c.number, _ROWS.c.received_at, _ROWS.c.body, _ROWS.c.reason
+        wanted = select(*columns).where(_ROWS.c.outcome.is_not(None))
+        with self._database.read() as session:
+            rows = session.execute(wanted, execution_options={"yield_per": _AT_ONCE})
+            for number, received_at, body, reason in rows:
+                text = f"{bytes(body).decode('utf-8', 'replace')}\n{reason}"
+                is_old = received_at < scope.before and text != "\n"
+                if is_old if pattern is None else pattern.search(text):
+                    numbers.append(number)
+        return numbers
+
+    def blank(self, numbers: Sequence[int]) -> None:
+        for start in range(0, len(numbers), _AT_ONCE):
+            rows = _ROWS.c.number.in_(numbers[start:][:_AT_ONCE])
+            with self._one, self._database.connect() as connection:
+                connection.execute(_ROWS.update().where(rows).values(_BLANK))
 
     def close(self) -> None:
         self._database.close()
@@ -196,14 +239,15 @@ def _make_receipt(delivery: Delivery) -> Receipt:
 
 
 def _make_row(delivery: Delivery) -> dict[str, object]:
+    status, reason = _make_receipt(delivery)
     return {
         "delivery_id": delivery.delivery_id,
         "event": delivery.event,
         "content_key": "",
         "received_at": delivery.received_at,
         "body": delivery.body,
-        "outcome": "ignored" if delivery.ignored else None,
-        "reason": "",
+        "outcome": None if status == "accepted" else status,
+        "reason": reason,
     }
 
 

@@ -45,8 +45,11 @@ class Lease:
     def require(self) -> None:
         """Renew the lease; the process exits if others have taken over its runs."""
 
+    def set_ready(self, *, ready: bool) -> None:
+        """Record whether this worker is ready, so that it may lead."""
+
     def leads(self) -> bool:
-        """Whether this worker decides on deliveries, as the one that began first."""
+        """Whether this worker decides on deliveries, as the one that has been ready longest."""
         return True
 
     def take_over(self) -> int:
@@ -112,9 +115,17 @@ class SharedLease(Lease):
             _leave("others have taken over")
         self._seen = begun
 
+    def set_ready(self, *, ready: bool) -> None:
+        # Join at the end: the current leader may be processing a delivery.
+        last = select(func.coalesce(func.max(LeaseRow.turn), 0) + 1).scalar_subquery()
+        with self._database.write() as session:
+            mine = col(LeaseRow.number) == self.number
+            session.execute(update(LeaseRow).where(mine).values(turn=last if ready else None))
+
     def leads(self) -> bool:
+        ready = select(LeaseRow.number).where(col(LeaseRow.turn).is_not(None))
         with self._database.read() as session:
-            return session.exec(select(func.min(LeaseRow.number))).one() == self.number
+            return session.exec(ready.order_by(col(LeaseRow.turn))).first() == self.number
 
     def take_over(self) -> int:
         silent = col(LeaseRow.last_seen) < _NOW - self._seconds

@@ -38,7 +38,7 @@ class SqlPurges:
 
     def find_runs(self, scope: PurgeScope) -> tuple[list[PurgedRun], int]:
         """Find the runs to purge; return also the number of active ones, which stay."""
-        pattern = scope.pattern
+        pattern = scope.pattern if scope.person else None
         columns = (RunRow.run_id, RunRow.segment, RunRow.active, RunRow.repository, RunRow.number)
         runs, active = [], 0
         with self._database.read() as session:
@@ -90,6 +90,8 @@ class SqlPurges:
             for row in session.exec(select(PauseRow)):
                 if scope.person and row.by.lower() == scope.person.lower():
                     row.by = "a person"
+                elif scope.repository and row.repository.lower() == scope.repository.lower():
+                    row.words = ""
 
     def list_known(self) -> dict[str, float | None]:
         """Map the id of each run to the time at which it was purged; None: it was not."""

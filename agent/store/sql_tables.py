@@ -294,6 +294,9 @@ class LeaseRow(SQLModel, table=True):
     """Public half of the key that it signs logs with, which all workers share."""
     last_seen: float
     """Seconds since the epoch, by the database's clock."""
+    turn: int | None = None
+    """Its position in the order of ready workers, the first of which leads; None: starting or
+    ending."""
 
 
 class RunFileRow(SQLModel, table=True):

@@ -111,10 +111,17 @@ def test_a_worker_that_is_cut_off_ends_before_its_lease_does(fleet, postgresql):
         postgresql.start()
 
 
-def test_who_began_first_leads_until_it_ends(tmp_path, postgresql):
-    with closing(SqlRunStore(tmp_path, postgresql.create_database())) as store:
+def test_who_was_at_work_first_leads_until_it_leaves(tmp_path, postgresql):
+    url = postgresql.create_database()
+    with closing(SqlRunStore(tmp_path, url)) as store:
         first, second = (store.acquire_worker_lease(30.0, key="") for _ in range(2))
+        second.set_ready(ready=True)
+        assert (first.leads(), second.leads()) == (False, True), "the first is still to begin"
+        first.set_ready(ready=True)
+        assert (first.leads(), second.leads()) == (False, True), "it may be at a delivery"
+        second.set_ready(ready=False)
         assert (first.leads(), second.leads()) == (True, False)
+        second.set_ready(ready=True)
         first.release()
         assert (first.leads(), second.leads()) == (False, True)
 
@@ -159,6 +166,6 @@ def test_the_role_of_listeners_adds_deliveries_and_reads_nothing_of_runs(tmp_pat
         assert [receipt.status for receipt in inbox.append([one])] == ["duplicate"]
         assert (inbox.count_unread()[0], inbox.read_last_beat()) == (1, None)
         with pytest.raises(StoreUnavailable):
-            inbox.record_decision("1", "done")
+            inbox.record_decision("1", "done", "")
     with pytest.raises((StoreUnavailable, StoreUnusable)):
         SqlRunStore(tmp_path, url.replace("postgres@", "listener@")).get_run("x")

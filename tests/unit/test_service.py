@@ -22,7 +22,7 @@ def watched(inbox, monkeypatch):
         for thread in threads:
             thread.start()
         threading.Timer(0.3, stop.set).start()
-        process.watch_heartbeat(inbox, heartbeat, threads, stop)
+        process.watch_heartbeat(inbox, heartbeat, threads, stop, lambda: True)
         return inbox.read_last_beat() is not None
 
     yield watch

@@ -59,7 +59,7 @@ def test_WH3_the_same_delivery_id_is_taken_once(inbox):
 def test_WH3_after_a_restart_and_after_thirty_days_it_is_still_known(tmp_path):
     first = Inbox(tmp_path)
     first.append([delivery("a")])
-    first.record_decision("a", "run")
+    first.record_decision("a", "run", "")
     first.close()
     second = Inbox(tmp_path)
     second.prune(NOW + 31 * DAY)
@@ -69,7 +69,7 @@ def test_WH3_after_a_restart_and_after_thirty_days_it_is_still_known(tmp_path):
 
 def test_pruning_removes_what_is_settled_and_old(inbox):
     inbox.append([delivery("unread"), delivery("settled")])
-    inbox.record_decision("settled", "run")
+    inbox.record_decision("settled", "run", "")
     assert inbox.prune(NOW + 31 * DAY) == 0
     assert inbox.prune(NOW + 36 * DAY) == 1
     assert inbox.find("settled") is None
