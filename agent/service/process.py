@@ -13,6 +13,8 @@ deliveries, and asks the code host for missed ones.
 import itertools
 import threading
 from collections.abc import Callable, Sequence
+from concurrent import futures
+from concurrent.futures import Future
 from contextlib import suppress
 
 import structlog
@@ -261,7 +263,8 @@ def wait_until_known(access: Access, inbox: Inbox, stop: threading.Event) -> boo
     """
     # In a thread, since a code host that hangs must delay neither heartbeats nor a stop.
     answer: Future[None] = Future()
-    _thread("login", _connect_until_known, access, answer, stop).start()
+    asked = threading.Thread(target=_connect_until_known, args=(access, answer, stop), daemon=True)
+    asked.start()
     while not answer.done() and not stop.is_set():
         inbox.beat()
         futures.wait([answer], _BEAT_SECONDS)
@@ -273,16 +276,15 @@ def wait_until_known(access: Access, inbox: Inbox, stop: threading.Event) -> boo
 def _connect_until_known(access: Access, answer: Future[None], stop: threading.Event) -> None:
     """Log in, with retries while the code host is away; any other error is the answer."""
     for pause in itertools.chain(_ASK_SECONDS, itertools.repeat(_ASK_SECONDS[-1])):
-        inbox.beat()
         try:
             _log.info("signed in to the code host", login=access.login())
-            return not stop.is_set()
-        except SettingsInvalid:
-            raise
-        except AgentError as problem:
+            return answer.set_result(None)
+        except Exception as problem:  # noqa: BLE001  raised again in the waiting thread
+            if isinstance(problem, SettingsInvalid) or not isinstance(problem, AgentError):
+                return answer.set_exception(problem)
             _log.error(
                 "not signed in to the code host", problem=problem.message, again_in_seconds=pause
             )
         if stop.wait(pause):
-            return False
-    return False
+            return None
+    return None

@@ -61,6 +61,22 @@ def test_a_forge_that_is_away_at_the_start_is_asked_until_it_answers(inbox, monk
     assert inbox.read_last_beat() is not None
 
 
+def test_PF5_a_forge_that_hangs_at_the_start_holds_up_neither_signs_of_life_nor_the_end(
+    inbox, monkeypatch
+):
+    monkeypatch.setattr(process, "_BEAT_SECONDS", 0.02)
+    stop, hung, beats = threading.Event(), threading.Event(), []
+    monkeypatch.setattr(inbox, "beat", lambda: beats.append(1))
+    way = Way()
+    monkeypatch.setattr(way, "login", lambda: hung.wait(30) and "late")
+    threading.Timer(0.3, stop.set).start()
+    began = time.monotonic()
+    assert not process.wait_until_known(way, inbox, stop)
+    hung.set()
+    assert time.monotonic() - began < 10
+    assert len(beats) > 5
+
+
 class Turns:
     def __init__(self, *outcomes: float | Exception) -> None:
         self.outcomes = list(outcomes)
