@@ -59,6 +59,11 @@ class BubblewrapSandbox(SandboxMaker):
             if not self._swept:
                 cgroup.remove_orphans(home)
                 self._swept = True
+        if order.root:
+            raise SandboxMissing(
+                f"The run has begun in the docker image of Python {order.root}, and sandboxes are"
+                " bubblewrap's now. Set MERGEWRIGHT_SANDBOX=docker, or start the run again."
+            )
         order, slot = stack.enter_context(preparing.prepare_request(order, self._settings))
         planned = overlays.plan_overlays(order, home, slot.number)
         tasks = order.limits.processes + layout.count_own_tasks(order)

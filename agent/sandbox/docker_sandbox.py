@@ -121,7 +121,12 @@ class Container(RunningSandbox):
         try:
             self._client.start(self._container)
         except errors.APIError as problem:
-            words = problem.explanation or problem
+            words = str(problem.explanation or problem)
+            if "executable file not found" in words and "python3" in words:
+                raise SandboxMissing(
+                    f"The image {container['image']} has no python3, which a sandbox needs."
+                    " Build another one: mergewright images build 3.11"
+                ) from problem
             raise SandboxLost(f"The sandbox did not start: {words}") from problem
         self.send_order(bounded=True, **container_arguments.build_runner_exec(self._order))
 

@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from agent.errors import SandboxMissing
+from agent.models.sandbox import SandboxRequest
 from agent.sandbox import slots
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
@@ -13,6 +15,11 @@ def test_the_root_is_this_machines(home):
     (usual,) = BubblewrapSandbox(Settings(home=home)).roots()
     assert (usual.name, usual.folder) == ("", "/")
     assert usual.adding(["gettext"]) == "apt-get install gettext"
+
+
+def test_an_image_of_docker_is_never_replaced_by_another_root(home):
+    with pytest.raises(SandboxMissing, match="the docker image of Python 3.13"):
+        BubblewrapSandbox(Settings(home=home)).run(SandboxRequest(argv=("true",), root="3.13"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="one who is not root has one user for all sandboxes")
