@@ -69,6 +69,7 @@ class SessionFactory:
         variables["PATH"] = (
             f"{_OWN}/bin:{uv_program.FOLDER}:{sandbox_requests.SYSTEM_PATH}:{posixpath.dirname(python)}"
         )
+        variables.pop("PYTHONPATH", None)
         order = replace(order, environ=variables, outlet=outlet, checkout=prepared.checkout)
         session = Session(self._sandbox, order, base, empty, stopped)
         session.run(f"uv venv --quiet --seed --python {shlex.quote(python)} {_OWN}", seconds=120)

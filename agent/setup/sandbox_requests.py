@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 
 from agent.git import one_commit
@@ -31,11 +32,7 @@ SYSTEM_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
 NODE_SCRIPTS = {"pyright": "pyright/dist/index.js", "basedpyright": "basedpyright/index.js"}
 """Tools that Node.js runs, in their own environments: path of the script among their packages."""
 _FIRST_ON_PATH = f"{SANDBOX_HOME}/.local/bin"
-#: The environment's own packages come first.
-_RUN_PYTEST = (
-    "import runpy, sys; sys.path.append('{packages}');"
-    " runpy.run_module('pytest', run_name='__main__', alter_sys=True)"
-)
+_ADDED_MODULES = f"{SANDBOX_HOME}/.local/added"
 
 
 def make_request(
@@ -99,8 +96,7 @@ def share_tools(
         variable = f'PYTHONPATH="$(echo {SANDBOX_TOOLS}/mypy/lib/*/site-packages):$PYTHONPATH"'
         programs["mypy"] = f"env {variable} {program} --python-executable {PYTHON}"
     if "pytest" not in environment.versions:
-        run_pytest = _RUN_PYTEST.format(packages=environment.get_packages(SANDBOX_GATE))
-        programs["pytest"] = f'{PYTHON} -c "{run_pytest}"'
+        programs["pytest"] = f"{PYTHON} -m pytest"
     for tool in NODE_SCRIPTS.keys() & programs.keys():
         start = " ".join(locate_script(environment, tool))
         programs[tool] = f"{start} --pythonpath {PYTHON}"
@@ -111,7 +107,10 @@ def share_tools(
         f"{_FIRST_ON_PATH}/{tool}": f'#!/bin/sh\nexec {program} "$@"\n'.encode()
         for tool, program in sorted(programs.items())
     }
+    shared = resources.files("agent.sandbox").joinpath("sandbox_scripts", "share_tools.py")
+    files[f"{_ADDED_MODULES}/sitecustomize.py"] = shared.read_bytes()
     environ = dict(order.environ)
+    environ["PYTHONPATH"] = ":".join(filter(None, (_ADDED_MODULES, environ.get("PYTHONPATH"))))
     if "PATH" not in configured:
         environ["PATH"] = f"{_FIRST_ON_PATH}:{environ['PATH']}"
     added = (SandboxFile(path=path, content=content) for path, content in files.items())

@@ -250,12 +250,13 @@ def equipped(workshop, home):
     session.close()
 
 
-def test_a_tool_that_only_the_gate_has_runs_with_the_environments_python(equipped):
+def test_a_tool_that_only_the_gate_has_runs_as_a_module_of_the_environments_python(equipped):
     ran = equipped.run("pytest -q test_one.py", seconds=60)
     assert (ran.exit_code, "1 passed" in ran.output) == (0, True), ran.output
-    assert equipped.run("mypy --version", seconds=60).exit_code == 0
+    assert equipped.run("python -m mypy --version", seconds=60).exit_code == 0
     # To the code of the repository, the gate's packages are not there.
     assert "No module named" in equipped.run("python -c 'import pytest'", seconds=60).output
+    assert equipped.run("python -c 'print(1)'", seconds=60).output == "1\n"
 
 
 def test_before_an_environment_there_is_the_tree_with_git(place):
