@@ -46,16 +46,27 @@ def make_parameters(request: ChatRequest) -> ModelRequestParameters:
     )
 
 
-def make_thinking(level: Thinking, model: Model, most_tokens: int) -> ModelSettings:
+def make_thinking(
+    level: Thinking, model: Model, request: ChatRequest, most_tokens: int
+) -> ModelSettings:
     """Return the settings for a level of thought, for a reply of `most_tokens` tokens."""
     thinking: ThinkingLevel = {"on": True, "off": False}.get(level, cast(ThinkingLevel, level))
     is_adaptive = model.profile.get("anthropic_supports_adaptive_thinking", False)
     if model.system != "anthropic" or is_adaptive or not thinking:
         return ModelSettings(thinking=thinking)
-    # These models need a number of tokens for thought, less than those of the reply.
+    # These models need a number of tokens for thought, less than those of the reply. They refuse to
+    # think if the last reply has calls but none of their thoughts: another model's reply.
     from pydantic_ai.models.anthropic import AnthropicModelSettings
     from pydantic_ai.profiles.anthropic import ANTHROPIC_THINKING_BUDGET_MAP
 
+    replies = [turn.reply for turn in request.messages if isinstance(turn, ModelTurn)]
+    if replies and replies[-1].calls:
+        made = _restore_reply(replies[-1]).parts
+        if not any(
+            isinstance(part, theirs.ThinkingPart) and part.provider_name == model.system
+            for part in made
+        ):
+            return ModelSettings()
     tokens = min(ANTHROPIC_THINKING_BUDGET_MAP[thinking], most_tokens // 2)
     return AnthropicModelSettings(anthropic_thinking={"type": "enabled", "budget_tokens": tokens})
 

@@ -234,11 +234,7 @@ class ProvidedModels:
         if is_empty and response.finish_reason not in ("content_filter", "length"):
             raise ModelFailure("its answer is empty", paid=True)
         made = messages.normalise_reply(response, request)
-        size = sum(len(repr(part)) for part in made.parts)
-        if size > _MOST_CHARACTERS or len(made.parts) > _MOST_PARTS:
-            # It would be part of every later request.
-            words = f"more than {_MOST_CHARACTERS:,} characters, or {_MOST_PARTS} calls"
-            raise ModelFailure(f"its answer has {words}", "refused", paid=True)
+        _require_bounded(sum(len(repr(part)) for part in made.parts), len(made.parts))
         return made
 
     async def _open_model(self, name: str) -> Model:
@@ -265,8 +261,15 @@ class ProvidedModels:
             timeout=self._silence + 1,
         )
         if level := split_level(name)[1]:
-            made.update(messages.make_thinking(level, model, limit))
+            made.update(messages.make_thinking(level, model, request, limit))
         return made
+
+
+def _require_bounded(characters: int, count: int) -> None:
+    """Refuse a reply that is too long: it would be part of every later request."""
+    if characters > _MOST_CHARACTERS or count > _MOST_PARTS:
+        words = f"more than {_MOST_CHARACTERS:,} characters, or {_MOST_PARTS} calls"
+        raise ModelFailure(f"its answer has {words}", "refused", paid=True)
 
 
 # --- one event loop for all requests ----------------------------------------------------------

@@ -23,7 +23,6 @@ from agent.errors import (
     TimeSpent,
 )
 from agent.llm import provided
-from agent.llm.model_failure import ModelFailure, explain_failures
 from agent.llm.provided import ProvidedModels
 from agent.llm.routes import Catalogue
 from agent.llm.spendings import CountedModels
@@ -232,6 +231,7 @@ def test_a_level_is_of_one_model_and_no_part_of_its_name(opened):
 
     chain = {
         "MERGEWRIGHT_MODEL": "openai-chat:gpt-5@low,openai-chat:own@off",
+        "MERGEWRIGHT_MODEL_CONTEXT": "openai-chat:own=20000",
         "MERGEWRIGHT_MODEL_PRICES": "openai-chat:own@high=2/10",
     }
     models, server = opened(refuse, **chain)
@@ -239,9 +239,21 @@ def test_a_level_is_of_one_model_and_no_part_of_its_name(opened):
     assert models.list_chain("editor") == ("openai-chat:gpt-5@low", "openai-chat:own@off")
     assert reply.model == "openai-chat:own@off"
     assert reply.cost_usd
+    assert models.find_window(reply.model) == 20_000
+    assert models.find_window("openai-chat:gpt-5@low") == 400_000
     first, last = server.requests[0], server.requests[-1]
     assert first.body["reasoning_effort"] == "low"
     assert (last.model, last.body.get("reasoning_effort")) == ("own", None)
+
+
+def test_calls_of_another_model_are_answered_without_thought_where_it_is_refused(opened):
+    models, server = opened(
+        [Said("Done.")], "anthropic", MERGEWRIGHT_MODEL=THINKING["anthropic"][0]
+    )
+    other = make_reply(("read", {"path": "a.py"}))
+    messages = (ASKED, ModelTurn(reply=other), returned(other, "x = 1"))
+    models.reply(replace(REQUEST, messages=messages, most_tokens=LEAST_TOKENS))
+    assert "thinking" not in server.requests[0].body
 
 
 @pytest.mark.parametrize(
@@ -378,6 +390,14 @@ def test_a_model_that_stalls_in_its_reply_is_asked_again(opened, quick, wire, st
     assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize("wire", ["chat", "anthropic"])
+def test_a_wait_that_is_asked_for_is_kept(opened, quick, wire):
+    after = fault(wire, "limited", after=7)
+    models, _ = opened([after, Said("Done.")], wire)
+    models.reply(REQUEST)
+    assert quick == [7.0]
+
+
 def test_a_long_wait_is_the_runs_and_not_the_steps(opened, quick):
     after = fault("chat", "limited", after=3600)
     models, server = opened(lambda seen: after)
@@ -413,15 +433,23 @@ def test_what_never_passes_is_tried_once(opened, quick, caplog, wire, kind, prob
 
 
 @pytest.mark.parametrize(
-    ("why", "problem"),
+    ("others", "problem"),
     [
-        ("rejected unusable", ModelRequestRejected), ("rejected refused", ModelRefused),
-        ("rejected unavailable", ModelUnavailable), ("unusable unusable", ModelUnusable),
+        (fault("chat", "key"), ModelRequestRejected),
+        (fault("chat", "full"), ModelRequestRejected),
+        (Fault(status=400, code="invalid_prompt"), ModelRefused),
+        (fault("chat", "limited", after=3000), ModelUnavailable),
     ],
-)  # fmt: skip
-def test_what_a_chain_came_to_is_what_helps_soonest(why, problem):
-    failed = [("first", ModelFailure("No.", reason)) for reason in why.split()]
-    assert type(explain_failures("editor", failed, is_late=False)) is problem
+    ids=["key", "full", "declined", "limited"],
+)
+def test_what_a_chain_came_to_is_what_helps_soonest(opened, quick, others, problem):
+    def by_name(seen: scripted.Seen) -> Fault:
+        return fault("chat", "request") if seen.model == "first" else others
+
+    models, _ = opened(by_name, MERGEWRIGHT_MODEL="openai-chat:first,openai-chat:second")
+    with pytest.raises(problem) as told:
+        models.reply(REQUEST)
+    assert type(told.value) is problem
 
 
 @pytest.mark.parametrize(
@@ -495,8 +523,9 @@ def test_a_model_is_waited_for_no_longer_than_the_run_has(opened, wire, stream):
 
 
 def test_a_window_is_as_set_or_as_known_or_as_usual(opened):
-    models, _ = opened([], MERGEWRIGHT_MODEL_CONTEXT="openai:gpt-4o=20000")
-    named = {"openai:gpt-4o@high": 20_000, "openai-chat:gpt-5@low": 400_000}
+    set_by_hand = {"MERGEWRIGHT_MODEL_CONTEXT": "openai-chat:scripted=16384,openai:gpt-4o=20000"}
+    models, _ = opened([], **set_by_hand)
+    named = {"openai-chat:scripted": 16_384, "openai:gpt-4o": 20_000}
     known = {"anthropic:claude-haiku-4-5": 200_000, "openai-chat:nobody-knows": 128_000}
     assert {name: models.find_window(name) for name in named | known} == named | known
 
