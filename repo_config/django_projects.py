@@ -1,17 +1,16 @@
 """Detect how Django is started in a project: settings module, manage.py, sys.path."""
 
+import ast
 import posixpath
 import re
+from collections.abc import Iterator
 
 from repo_config import suites
 from repo_config.project_files import ProjectFiles, PytestSettings
 from repo_config.suites import is_aside
 
 VARIABLE = "DJANGO_SETTINGS_MODULE"
-#: Texts that Python code sets it to, by an assignment or as the second argument of a call.
-_ASSIGNED = re.compile(
-    rf"^[^#\n]*[\"']{VARIABLE}[\"'](?:\]\s*=|\s*,)\s*[\"']([^\"'\n]+)", re.MULTILINE
-)
+
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
 _TESTISH = re.compile(r"(?:^|[_./])tests?(?:ing|project|app|s)?(?:[_./]|$)|testproject")
 _BESIDE_TESTS = re.compile(r"tests?/\w*settings\.py")
@@ -38,7 +37,7 @@ def find_manage(files: ProjectFiles, settings: str | None) -> str | None:
 
 def _has_settings(files: ProjectFiles, path: str) -> bool:
     """Whether the settings module that a script names exists, as it does not in a template."""
-    named = [module.replace(".", "/") for module in _ASSIGNED.findall(files.text(path))]
+    named = [module.replace(".", "/") for _, module in _find_assigned(files.module(path))]
     ends = tuple(f"/{inner}{end}" for inner in named for end in (".py", "/__init__.py"))
     return not named or any(f"/{path}".endswith(ends) for path in files.paths)
 
@@ -102,9 +101,28 @@ def _find_in_pytest(pytest: PytestSettings) -> str | None:
 
 def _find_in_script(files: ProjectFiles, path: str | None) -> str | None:
     """Return the settings module that a Python file sets; of several one for tests."""
-    named = _ASSIGNED.findall(files.text(path)) if path else []
-    modules = filter(_MODULE.match, named)
+    if path is None or VARIABLE not in files.text(path):
+        return None
+    named = sorted(_find_assigned(files.module(path)))
+    modules = [module for _, module in named if _MODULE.match(module)]
     return min(modules, key=lambda module: not _TESTISH.search(module), default=None)
+
+
+def _find_assigned(module: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield line and value of each literal that DJANGO_SETTINGS_MODULE is set to."""
+    for node in ast.walk(module):
+        match node:
+            case (
+                ast.Call(
+                    func=ast.Attribute(attr="setdefault" | "putenv"),
+                    args=[ast.Constant(value=name), ast.Constant(value=str(value))],
+                )
+                | ast.Assign(
+                    targets=[ast.Subscript(slice=ast.Constant(value=name))],
+                    value=ast.Constant(value=str(value)),
+                )
+            ) if name == VARIABLE:
+                yield node.lineno, value
 
 
 def find_python_path(files: ProjectFiles, manage: str | None) -> tuple[str, ...]:
