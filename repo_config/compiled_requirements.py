@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Collection, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from itertools import pairwise
 from typing import NamedTuple
 
 from repo_config.tree import Tree
@@ -22,8 +23,8 @@ _HEAD_CHARACTERS = 4_000
 _CALL = re.compile(r"(?:\S*uv pip compile|(?:\S+ -m )?\S*(?:pip-compile|piptools compile))(?: |\Z)")
 _INCLUDES = re.compile(r"^(?:-[rc]|--requirement|--constraint)[ =]*(\S+)", re.MULTILINE)
 _OUTPUT = re.compile(r"-o|--output-file(?:=|\Z)")
-_SOURCES = (".in", ".py", ".toml", ".cfg")
-#: Inputs of both tools if no such file is named.
+_BOUND = re.compile(r"-c|--constraints?")
+#: Inputs of both tools if no file is named.
 _DEFAULTS = ("requirements.in", "setup.py", "pyproject.toml", "setup.cfg")
 
 
@@ -38,7 +39,7 @@ class CompiledFile(NamedTuple):
     folder: str
     """Folder in which the command runs."""
     inputs: tuple[str, ...]
-    """Paths of the files that it compiles or takes as constraints."""
+    """Paths of the files that it compiles, then of its constraints."""
 
 
 def find_stale(tree: Tree, changed: Collection[str]) -> list[CompiledFile]:
@@ -96,16 +97,21 @@ def _read_command(
         words = shlex.split(command[call.end() :]) if call else []
     # An option and its value may be one word.
     names = [part for word in words for part in word.split("=", 1) if part]
+    bounds = {value for option, value in pairwise(names) if _BOUND.fullmatch(option)}
     names_output = any(_OUTPUT.match(word) for word in words)
+    sources = [name for name in names if name not in bounds]
     # The head lacks the folder: that of its output, or the root.
-    for folder in dict.fromkeys((posixpath.dirname(path), "")) if call else ():
-        there = _list_there(folder, names, paths)
-        inputs = [place for place in there if place != path]
-        if not any(place.endswith(_SOURCES) for place in inputs):
-            inputs = _list_there(folder, _DEFAULTS, paths)[:1] + inputs
-        if inputs and (path in there or not names_output):
-            place = posixpath.relpath(path, folder or ".")
-            output = () if names_output else ("--output-file", place)
+    folders = dict.fromkeys((posixpath.dirname(path), ""))
+    for named in (sources, _DEFAULTS) if call else ():
+        for folder in folders:
+            inputs = _list_there(folder, named, paths - {path})
+            if not inputs or (names_output and not _list_there(folder, names, {path})):
+                continue
+            output = (
+                () if names_output else ("--output-file", posixpath.relpath(path, folder or "."))
+            )
+            count = len(inputs) if named is sources else 1
+            inputs = inputs[:count] + _list_there(folder, bounds, paths)
             return CompiledFile(path, tool, command, (*words, *output), folder, (*inputs,))
     return None
 
