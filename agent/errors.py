@@ -222,7 +222,7 @@ class ModelUnavailable(TransientError):
 
 
 class BudgetReached(ModelUnavailable):
-    """A budget of the operator's is used up until a time."""
+    """A budget of the operator's is used up."""
 
 
 class StoreUnavailable(TransientError):

@@ -95,7 +95,7 @@ class ConcurrencySection(Section):
     """Whether code is written sync or async."""
 
     mode: Mode = "any"
-    """How views, endpoints and consumers are written."""
+    """How views and endpoints are written."""
     overrides: tuple[ConcurrencyOverride, ...] = ()
     """Modes by path, as in `[{paths: ["api/**"], mode: async}]`. Last match wins."""
 

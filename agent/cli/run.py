@@ -16,7 +16,7 @@ from rich.console import Console
 from agent import settings
 from agent.cli import interrupts, repository, result, runs, terminal
 from agent.cli.terminal import StepDisplay
-from agent.errors import RequestRefused
+from agent.errors import RequestRefused, SettingsInvalid
 from agent.models.clock import read_clock
 from agent.models.outcome import Outcome
 from agent.models.run import Run, make_run_id
@@ -234,7 +234,10 @@ def load_settings_with(model: str | None) -> settings.Settings:
     if model is None:
         return settings.load_settings()
     others = {name: value for name, value in os.environ.items() if not _ASKED.fullmatch(name)}
-    return settings.load_settings({**others, _MODEL: model})
+    try:
+        return settings.load_settings({**others, _MODEL: model})
+    except SettingsInvalid as problem:
+        raise SettingsInvalid(problem.message.replace(f"{_MODEL}: ", "--model: ", 1)) from problem
 
 
 def _request_issue(

@@ -207,10 +207,7 @@ class _Child:
             _log.error("cannot be started", process=self.name, exit_code=code)
             return code
         self.failures = 0 if is_well else self.failures
-        pause = _PAUSES[min(self.failures, len(_PAUSES) - 1)]
-        self.failures += 1
-        self.process, self.started = None, now + pause
-        _log.error("ended", process=self.name, exit_code=code, again_in_seconds=pause)
+        self._schedule(now, exit_code=code)
         return None
 
     def _is_stuck(self, now: float) -> bool:
@@ -237,17 +234,27 @@ class _Child:
 
     def _start(self, now: float) -> None:
         self.started = self.alive_at = now
-        self.process = subprocess.Popen(
-            # With -P, modules in the folder where we were started cannot replace ours.
-            [sys.executable, "-P", *self.args],
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            # The child gets a session of its own, so that Ctrl-C in a terminal reaches only us.
-            start_new_session=True,
-            # Safe, since no other thread of this process could hold a lock at the fork.
-            preexec_fn=_bind_to(os.getpid()),  # noqa: PLW1509
-        )
+        try:
+            self.process = subprocess.Popen(
+                # With -P, modules in the folder where we were started cannot replace ours.
+                [sys.executable, "-P", *self.args],
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                # The child gets a session of its own, so that Ctrl-C in a terminal reaches only us.
+                start_new_session=True,
+                # Safe, since no other thread of this process could hold a lock at the fork.
+                preexec_fn=_bind_to(os.getpid()),  # noqa: PLW1509
+            )
+        except OSError as problem:
+            self._schedule(now, problem=problem.strerror)
+            return
         _log.info("started", process=self.name, pid=self.process.pid)
+
+    def _schedule(self, now: float, **facts: object) -> None:
+        pause = _PAUSES[min(self.failures, len(_PAUSES) - 1)]
+        self.failures += 1
+        self.process, self.started = None, now + pause
+        _log.error("ended", process=self.name, **facts, again_in_seconds=pause)
 
 
 def _bind_to(parent: int) -> Callable[[], None]:

@@ -60,7 +60,10 @@ def apply_recipe(parameters: str, tree: WorkTree, prepared: Prepared, desk: Desk
     start = f"{SANDBOX_TREE}/"
     produced = sorted(path.removeprefix(start) for path in result.files if path.startswith(start))
     if not produced:
-        raise EditFailed(f"Django made no migration in {stated.migrations}.")
+        raise EditFailed(
+            f"Django made no migration in {stated.migrations}. If MIGRATION_MODULES names another"
+            " folder, set other settings in .github/mergewright.yml: `django: {settings: ...}`"
+        )
     for path in produced:
         is_kept = tree.has_path(path) and path.endswith(".py")
         if is_kept or posixpath.dirname(path) != stated.migrations:

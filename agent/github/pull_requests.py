@@ -180,8 +180,12 @@ def _request_reviews(
             doing="ask for a review",
         )
 
+    owner = session.name.partition("/")[0].lower()
     for name in dict.fromkeys(wanted):
-        if name.lower().rpartition("/")[2] not in asked and not session.access.is_own(name):
+        organization, _, short = name.lower().rpartition("/")
+        if organization not in ("", owner):
+            yield f"{name} was not asked to review: not a team of this repository's owner"
+        elif short not in asked and not session.access.is_own(name):
             yield from _note_refusal(partial(request, name), f"{name} was not asked to review")
 
 

@@ -220,8 +220,11 @@ class ProvidedModels:
         }
         if self._stream:
             async with model_request_stream(model, history, **options) as stream:
-                async for _ in stream:
-                    pass
+                begun = 0
+                async for event in stream:
+                    # Each part costs the library more than the one before.
+                    begun += isinstance(event, parts.PartStartEvent)
+                    _require_bounded(0, begun)
             response = stream.get()
         else:
             response = await model_request(model, history, **options)

@@ -2,6 +2,8 @@
 
 from typing import Literal, Self
 
+from pydantic import ConfigDict
+
 from agent.models.change import Change
 from agent.models.environment import Checkout
 from agent.models.outcome import Place, PullRequest
@@ -88,6 +90,9 @@ class BranchState(Record):
 
 
 class ProjectCheck(Record):
+    # Waiting runs of earlier versions have more fields.
+    model_config = ConfigDict(extra="ignore")
+
     name: str
     state: Literal["pending", "passed", "failed", "waiting"]
     job: int | None = None

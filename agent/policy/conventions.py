@@ -146,7 +146,8 @@ def _list_view_classes(source: PythonSource) -> list[ast.ClassDef]:
 def _is_view(node: FunctionNode, source: PythonSource) -> bool:
     """Whether a function takes a request, and has a decorator of views or returns a response."""
     first = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)][:1]
-    if first not in (["request"], ["req"]) or node.name.startswith("_"):
+    is_handler = "exception" in {argument.arg for argument in node.args.args}
+    if first not in (["request"], ["req"]) or node.name.startswith("_") or is_handler:
         return False
     returned = (inner.value for inner in ast.walk(node) if isinstance(inner, ast.Return))
     names = map(source.find_name, (*node.decorator_list, *returned))

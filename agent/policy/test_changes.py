@@ -73,7 +73,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             for side in (file.before, file.after)
         )
         names = [name for name in before if before[name] != after.get(name)]
-        if names or file.path in edited:
+        if names or file.path in edited or not file.path.endswith(".py"):
             text = f"edits or removes {list_some(names) or 'lines'}; {_HIDDEN}"
             yield REWRITTEN.make_finding(file.path, text, fix)
 

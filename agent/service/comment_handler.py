@@ -255,6 +255,9 @@ class CommentHandler:
     ) -> Decision:
         if comment.on_pull:
             raise CommandImpossible("This command works only on the issue. Comment there.")
+        begun = run.run.snapshot if run is not None else None
+        if begun and (begun.approved_at, begun.actor_id) == (comment.at, comment.author_id):
+            return Decision("heard", "the comment has started a run before")
         if run is not None and run.active:
             if run.stop_request:
                 return Decision("postponed", f"run {run.run_id} of this issue is being stopped")

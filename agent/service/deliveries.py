@@ -15,7 +15,7 @@ from agent.conversation.events import Comment, ConversationEvent, Withdrawal
 from agent.errors import AccessLost, AgentError, CodeHostLimited, PermanentError, RunStopped
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.clock import read_clock
-from agent.service import intake, pull_outcomes
+from agent.service import intake, loops, pull_outcomes
 from agent.service.comment_handler import CommentHandler
 from agent.service.intake import Decision
 from agent.settings import Settings
@@ -65,6 +65,8 @@ class Intake:
         self._comment_handler = CommentHandler(intake_api, store, settings)
         self._retries: dict[str, _Retry] = {}
         """By id of the delivery."""
+        # If the clock is set, no delivery must seem older, and no wait become longer.
+        self._clock = loops.SteadyClock()
 
     def run_once(self) -> bool:
         """Decide on unread deliveries; return whether any was decided.
@@ -73,7 +75,7 @@ class Intake:
         the deliveries behind it only if those fail as well.
         """
         done = failed = 0
-        now = read_clock()
+        now = self._clock.now()
         # So many that new deliveries are among them, however many are postponed.
         for delivery in self._inbox.list_unread(_AT_ONCE + len(self._retries)):
             if self._stop.is_set():
@@ -105,7 +107,7 @@ class Intake:
             return self._decide(delivery)
         except RunStopped as problem:
             # For a while after access was granted, GitHub may still refuse it.
-            age = read_clock() - delivery.received_at
+            age = self._clock.now() - delivery.received_at
             if not isinstance(problem, AccessLost) or age > _ACCESS_SECONDS:
                 return Decision("ignored", problem.message)
             why = problem.message
@@ -114,11 +116,11 @@ class Intake:
             if not isinstance(problem, AgentError):
                 _log.error("delivery failed", exc_info=problem)
             # After a wrong setting, we retry until the operator corrects it, however long.
-            is_old = read_clock() - delivery.received_at > 86_400.0
+            is_old = self._clock.now() - delivery.received_at > 86_400.0
             if is_old and not isinstance(problem, PermanentError):
                 return Decision("ignored", f"could not be processed for a day: {why}")
             at = problem.until if isinstance(problem, CodeHostLimited) else None
-        now = read_clock()
+        now = self._clock.now()
         if at is None:
             at = now + _RETRY_SECONDS[min(retry.failures, len(_RETRY_SECONDS) - 1)]
         self._retries[delivery.delivery_id] = _Retry(at, retry.failures + 1)

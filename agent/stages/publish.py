@@ -216,8 +216,10 @@ def _push_change(prepared: Prepared, decided: DecidedChange, desk: Desk) -> Push
     )
     if remote is None:
         return PushedBranch(branch=worktree.deliver_branch(base, commit, draft.name), commit=commit)
-    _require_wanted(run, draft.name, desk)
     token = desk.create_token(run, write=True)
+    # A branch that an attempt before a kill has pushed is named before the pull request is opened.
+    if branches.find_head(remote.url, token, desk.mirrors, draft.name) != commit:
+        _require_wanted(run, draft.name, desk)
     name = worktree.push_commit(
         base,
         commit,

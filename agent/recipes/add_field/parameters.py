@@ -1,5 +1,7 @@
 """The recipe's parameters, which are stored as JSON, and its results."""
 
+from pydantic import ConfigDict
+
 from agent.models.record import Record
 
 
@@ -26,6 +28,9 @@ class NewTestSpec(Record):
 
 
 class Parameters(Record):
+    # Waiting runs of earlier versions have more fields.
+    model_config = ConfigDict(extra="ignore")
+
     app_label: str
     model: str
     """Name of the class."""

@@ -113,6 +113,9 @@ def find_model(request, settings):
 def check_field(model, request):
     """Check the field by Django's checks, and its default by its validators."""
     name = request["name"]
+    owners = [base for base in model.__mro__[1:] if vars(base).get(name) is not None]
+    if owners:
+        raise MigrationProblem("`%s` is taken by %s" % (name, owners[0].__name__))
     field = model._meta.get_field(name)
     about = [word for word in model.check() if word.obj == field or "'%s'" % name in word.msg]
     about = [word.msg for word in about if word.level >= checks.WARNING and not word.is_silenced()]
