@@ -69,20 +69,3 @@ def test_a_worker_killed_before_it_settled_makes_no_second_run(inbox, store, ove
     assert (settled.outcome, settled.reason) == ("accepted", "r1")
     assert [one.run.run_id for one in store.list_latest(9)] == ["r1"]
     assert gate.asked == [], "what was decided is not decided anew"
-
-
-def test_a_delivery_that_we_fail_at_is_tried_three_times_and_then_told(inbox, store, monkeypatch):
-    monkeypatch.setattr(deliveries, "_RETRY_SECONDS", (0.0,))
-    gate = Gate({1: CodeHostUnavailable("away")})
-    inbox.append([delivery(1), delivery(2)])
-    intake = deliveries.Intake(inbox, store, gate, SETTINGS)
-    intake.run_once()  # what the code host does not answer does not count
-    gate.problems[1] = ZeroDivisionError()
-    for _ in range(2):
-        intake.run_once()
-        assert outcomes(inbox, 1) == [None]
-    intake.run_once()
-    settled = inbox.find("d1")
-    assert settled.outcome == "failed"
-    assert "ZeroDivisionError" in settled.reason
-    assert outcomes(inbox, 2)[1] == "ignored", "the one behind it did not wait"

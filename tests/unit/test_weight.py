@@ -36,7 +36,7 @@ CEILINGS = {
     "lines of agent/telemetry": 905,
     "lines of agent/text": 1_001,
     "lines of repo_config": 3_633,
-    "lines of tests": 47_354,
+    "lines of tests": 47_337,
     "lines of webhooks": 584,
     "uses of model_copy": 2,
     "lines that bind a pronoun": 21,

@@ -48,7 +48,7 @@ def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     desk, said = runs.services(home, there, dashboard_url="https://runs.example")
     outcome = runs.publish_change(base, runs.decided(base), desk)
 
-    assert there.calls == ["remote", "ticket", "credential", "ticket", "propose"]
+    assert there.calls == ["remote", "credential", "ticket", "ticket", "propose"]
     (branch, message, _), proposal = there.commits[0], there.proposals[0]
     assert branch == "mergewright/42-log-instead-of-printing-a1b2c3"
     assert message == "Log instead of printing\n\nLog, do not print (#42).\n"
