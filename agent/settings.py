@@ -254,7 +254,7 @@ _GONE_FIELDS = {
 }
 #: Their variables; of some the value is a secret, or names a file with it.
 _GONE = {
-    name: f"not read any more. {words}"
+    name: f"not read any more, remove it. {words}"
     for field, words in _GONE_FIELDS.items()
     for name in (variable(field), f"{variable(field)}_FILE")
 }

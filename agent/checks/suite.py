@@ -112,6 +112,9 @@ class _Suite:
         """
         if len(self.ends) < self.begun:
             yield f"the test run ended early: {words}"
+        if not (self.files or self.items or self.sentinels):
+            # For example, a path on the command line does not exist.
+            yield f"no tests were collected: {words}"
         stopped = next((end.stopped for end in self.ends if end.stopped), "")
         if may_stop and stopped == ENOUGH:
             return

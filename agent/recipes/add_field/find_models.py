@@ -52,12 +52,17 @@ class ModelFinder:
         self.tree = tree
         self.classes: dict[str, set[str]] = {}
         """Names of the classes in each file, found without parsing."""
+        self.unreadable: list[str] = []
         self._paths = {path for path in tree.paths() if path.endswith(".py")}
         for path in sorted(self._paths):
             if "/migrations/" not in f"/{path}":
                 self.classes[path] = {*map(bytes.decode, _CLASS.findall(tree.read(path)))}
         packages = {posixpath.dirname(path) for path in self._paths if path.endswith("__init__.py")}
         self._roots = {*python_path, *({*map(posixpath.dirname, packages)} - packages)}
+
+    def list_names(self) -> set[str]:
+        likely = filter(_MODEL_FILE.search, self.classes)
+        return {name for path in likely for name in self.classes[path]}
 
     def find(self, stated: str) -> list[Model]:
         """List the classes that `Customer`, `shop.Customer` or `shop.models.Customer` may mean."""
@@ -100,6 +105,7 @@ class ModelFinder:
         try:
             return foreign_python.parse_module(self.tree.read(path)).body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
+            self.unreadable.append(path)
             return []
 
 

@@ -3,6 +3,7 @@
 In the sandbox, Django checks whether the options fit the type, the table and its rows.
 """
 
+import difflib
 import keyword
 from collections.abc import Callable
 from typing import TypeVar
@@ -80,7 +81,15 @@ def _find_model(request: FieldRequest, finder: ModelFinder) -> Model:
     if models:
         places = ", ".join(sorted(model.description for model in models))
         raise UnfitError(f"`{request.model}` may be {places}")
-    raise UnfitError(f"`{request.model}` is not a model in this repository")
+    problem = f"`{request.model}` is not a model in this repository"
+    near = difflib.get_close_matches(request.model.rpartition(".")[2], finder.list_names(), 1, 0.5)
+    if likely := finder.find(near[0]) if near else ():
+        # The form has the suggestion, so that a person only has to copy it.
+        request.model = likely[0].label
+        problem += f"; is it {request.model}?"
+    if finder.unreadable:
+        problem += f" ({', '.join(finder.unreadable[:3])} cannot be read by this Python)"
+    raise UnfitError(problem)
 
 
 def _write_definition(request: FieldRequest, model: Model | None) -> Expression | None:
@@ -91,7 +100,7 @@ def _write_definition(request: FieldRequest, model: Model | None) -> Expression 
         return None
     written = definition.write_definition(call, model)
     if definition.asks_existing(call, model):
-        raise UnfitError("existing rows need a value: a default or null=True")
+        raise UnfitError("existing rows need a value: a default, null=True, or blank=True for a text")
     return written
 
 

@@ -110,6 +110,7 @@ ONE = BEGIN, collect("a.py::b"), TEST
         ((BEGIN, collect("a.py::b", "a.py::c"), TEST, RED, END), 0, "unverified", "a.py::c has no outcome"),
         ((BEGIN, collect("a.py::b"), collect("a.py::c"), TEST, RED, END), 0, "unverified", "a.py::c has no outcome"),
         ((*ONE, RED, END, *ONE, END), 0, "unverified", "must fail, ended as not run"),
+        ((BEGIN, END), 4, "unverified", "no tests were collected"),
         ((BEGIN, collect(), RED, END), 5, "failed", "no tests were collected"),
         ((), 2, "failed", "no test was run"),
         ((), 0, "unverified", "no test was run"),

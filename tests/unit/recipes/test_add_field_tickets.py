@@ -71,8 +71,8 @@ def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
         ),
         (
             "Add `born = models.DateField(null=True)` to `shop.Custmer`",
-            "not a model in this repository",
-            {"model: shop.Custmer", "field: born = models.DateField(null=True)"},
+            "is it shop.Customer?",
+            {"model: shop.Customer", "field: born = models.DateField(null=True)"},
         ),
         ("Add `a = models.TextField()` and `b = models.TextField()` to `Order`", "several fields", set()),
         ("Add `nick = models.TextField(blank=True)` to `Order`, or `Customer`", "the model", set()),
