@@ -100,7 +100,9 @@ def _write_definition(request: FieldRequest, model: Model | None) -> Expression 
         return None
     written = definition.write_definition(call, model)
     if definition.asks_existing(call, model):
-        raise UnfitError("existing rows need a value: a default, null=True, or blank=True for a text")
+        raise UnfitError(
+            "existing rows need a value: a default, null=True, or blank=True for a text"
+        )
     return written
 
 
