@@ -3,6 +3,7 @@
 Pure.
 """
 
+import posixpath
 from collections.abc import Sequence
 
 from agent.models.checks import Status, TestRun
@@ -162,7 +163,8 @@ def find_missing_modules(tests: TestRun, tree: Tree) -> tuple[list[str], str]:
     if tests.files is None:
         return [], ""
     # Fixtures of a conftest.py may have the names of tests.
-    named = (path for path in tree.paths() if has_test_name(path) and "conftest" not in path)
+    named = (path for path in tree.paths() if has_test_name(path))
+    named = (path for path in named if posixpath.basename(path) != "conftest.py")
     modules = [path for path in named if b"def test" in tree.read(path)]
     missing = [path for path in modules if path not in tests.files]
     ran = len(modules) - len(missing)

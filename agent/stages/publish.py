@@ -216,10 +216,15 @@ def _push_change(prepared: Prepared, decided: DecidedChange, desk: Desk) -> Push
     )
     if remote is None:
         return PushedBranch(branch=worktree.deliver_branch(base, commit, draft.name), commit=commit)
-    token = desk.create_token(run, write=True)
-    # A branch that an attempt before a kill has pushed is named before the pull request is opened.
-    if branches.find_head(remote.url, token, desk.mirrors, draft.name) != commit:
+    try:
         _require_wanted(run, draft.name, desk)
+    except (Superseded, Cancelled) as problem:
+        # An attempt before a kill may have pushed the branch.
+        token = desk.create_token(run, write=False)
+        if branches.find_head(remote.url, token, desk.mirrors, draft.name) == commit:
+            problem.name_branch(draft.name, commit)
+        raise
+    token = desk.create_token(run, write=True)
     name = worktree.push_commit(
         base,
         commit,

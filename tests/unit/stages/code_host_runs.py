@@ -48,7 +48,7 @@ def record_pushes(monkeypatch) -> list[tuple[str, str, Change]]:
     """Record what is pushed to REMOTE, which nobody serves: branch, message, change."""
     pushed: list[tuple[str, str, Change]] = []
     made: dict[str, tuple[str, Change]] = {}
-    make, push = worktree.make_commit, worktree.push_commit
+    make, push, find = worktree.make_commit, worktree.push_commit, branches.find_head
 
     def make_commit(base, change, message, **more):
         commit = make(base, change, message, **more)
@@ -63,7 +63,9 @@ def record_pushes(monkeypatch) -> list[tuple[str, str, Change]]:
 
     monkeypatch.setattr(worktree, "make_commit", make_commit)
     monkeypatch.setattr(worktree, "push_commit", push_commit)
-    monkeypatch.setattr(branches, "find_head", lambda *_: None)
+    monkeypatch.setattr(
+        branches, "find_head", lambda url, *more: find(url, *more) if url != REMOTE.url else None
+    )
     monkeypatch.setattr(FakeCodeHost, "commits", pushed, raising=False)
     return pushed
 

@@ -48,7 +48,7 @@ def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     desk, said = runs.services(home, there, dashboard_url="https://runs.example")
     outcome = runs.publish_change(base, runs.decided(base), desk)
 
-    assert there.calls == ["remote", "credential", "ticket", "ticket", "propose"]
+    assert there.calls == ["remote", "ticket", "credential", "ticket", "propose"]
     (branch, message, _), proposal = there.commits[0], there.proposals[0]
     assert branch == "mergewright/42-log-instead-of-printing-a1b2c3"
     assert message == "Log instead of printing\n\nLog, do not print (#42).\n"
@@ -126,6 +126,8 @@ def test_GH7_an_issue_that_is_closed_meanwhile_gets_no_pull_request(hosted, is_p
     assert there.proposals == []
     assert hosted.heads() - {"main"} == ({ended.branch} if is_pushed else set())
     assert (ended.branch or "Issue #42 was closed") in ended.message
+    repeated, _, _ = hosted(closed, at=1)
+    assert repeated.branch == ended.branch, "as after a kill"
 
 
 def test_GH7_a_pull_request_that_was_merged_meanwhile_gets_its_branch_not_back(hosted):
